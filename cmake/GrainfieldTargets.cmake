@@ -1,0 +1,100 @@
+# Compiler settings, dependencies, and add_quantity().
+
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+find_program(GRAINFIELD_CCACHE ccache)
+if(GRAINFIELD_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${GRAINFIELD_CCACHE})
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${GRAINFIELD_CCACHE})
+endif()
+
+if(GRAINFIELD_CUDA)
+  # sm_90 machine code for Hopper; compute_80 PTX for every other GPU since Ampere.
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES "90-real;80-virtual")
+  endif()
+  enable_language(CUDA)
+  find_package(CUDAToolkit 12.0 REQUIRED)
+endif()
+
+find_package(Threads REQUIRED)
+find_package(OpenMP COMPONENTS CXX)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(ZLIB REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+set(HDF5_PREFER_PARALLEL OFF)
+find_package(HDF5 REQUIRED COMPONENTS C)
+find_path(FAST_FLOAT_INCLUDE fast_float/fast_float.h REQUIRED)
+
+# Settings shared by the library, the command, the tests and the benchmarks.
+add_library(grainfield_settings INTERFACE)
+target_compile_features(grainfield_settings INTERFACE cxx_std_20)
+set(GRAINFIELD_WARNINGS -Wall -Wextra $<$<BOOL:${GRAINFIELD_WERROR}>:-Werror>)
+target_compile_options(grainfield_settings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${GRAINFIELD_WARNINGS}>)
+if(GRAINFIELD_CUDA)
+  # CMake 3.25 does not know nvcc 13's C++20 mode: ask for it in words.
+  target_compile_options(grainfield_settings INTERFACE
+    $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 --extended-lambda -Xcompiler=-Wall$<COMMA>-Wno-unknown-pragmas -lineinfo>)
+endif()
+if(GRAINFIELD_SANITIZE STREQUAL "address")
+  set(flags -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+elseif(GRAINFIELD_SANITIZE STREQUAL "thread")
+  set(flags -fsanitize=thread -fno-omit-frame-pointer)
+  # ThreadSanitizer cannot see the synchronisation inside libgomp: use std::thread there.
+  target_compile_definitions(grainfield_settings INTERFACE GF_USE_STD_THREADS)
+elseif(GRAINFIELD_SANITIZE)
+  message(FATAL_ERROR "GRAINFIELD_SANITIZE is '${GRAINFIELD_SANITIZE}': expected address, thread or nothing")
+endif()
+target_compile_options(grainfield_settings INTERFACE ${flags})
+target_link_options(grainfield_settings INTERFACE ${flags})
+
+function(grainfield_configure target)
+  target_include_directories(${target} PUBLIC
+    $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/grainfield>)
+  target_include_directories(${target} PRIVATE ${CMAKE_BINARY_DIR}/generated)
+  target_include_directories(${target} SYSTEM PRIVATE ${HDF5_INCLUDE_DIRS} ${FAST_FLOAT_INCLUDE})
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:grainfield_settings>)
+  target_link_libraries(${target} PUBLIC Threads::Threads fmt::fmt
+    PRIVATE OpenSSL::Crypto ZLIB::ZLIB PkgConfig::ZSTD ${HDF5_LIBRARIES} nlohmann_json::nlohmann_json)
+  if(OpenMP_CXX_FOUND AND NOT GRAINFIELD_SANITIZE STREQUAL "thread")
+    # Only C++ sources get -fopenmp; nvcc passes it to its host compiler.
+    target_compile_options(${target} PUBLIC $<$<COMPILE_LANGUAGE:CXX>:${OpenMP_CXX_FLAGS}>
+                                            $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=${OpenMP_CXX_FLAGS}>)
+    target_link_libraries(${target} PUBLIC OpenMP::OpenMP_CXX)
+  endif()
+  if(GRAINFIELD_CUDA)
+    target_compile_definitions(${target} PUBLIC GRAINFIELD_CUDA=1)
+    target_link_libraries(${target} PUBLIC CUDA::cudart_static)
+  endif()
+endfunction()
+
+# Adds .cu files to the library: CUDA in a CUDA build, plain C++ otherwise.
+function(grainfield_cu_sources)
+  foreach(source IN LISTS ARGN)
+    if(NOT GRAINFIELD_CUDA)
+      set_source_files_properties(${source} TARGET_DIRECTORY grainfield PROPERTIES LANGUAGE CXX)
+      set_source_files_properties(${source} PROPERTIES LANGUAGE CXX)
+    endif()
+    target_sources(grainfield PRIVATE ${source})
+  endforeach()
+endfunction()
+
+# add_quantity(density/number_density): a quantity is its header, its launcher, its reference and its test.
+function(add_quantity path)
+  get_filename_component(name ${path} NAME)
+  foreach(file IN ITEMS kernels/${path}.hpp kernels/${path}.cu tests/reference/${name}_ref.hpp
+                        tests/kernels/test_${name}.cpp)
+    if(NOT EXISTS ${CMAKE_SOURCE_DIR}/${file})
+      message(FATAL_ERROR "add_quantity(${path}): ${file} is missing. A quantity is four files: "
+        "kernels/${path}.hpp (formula and kernel), kernels/${path}.cu (launcher), "
+        "tests/reference/${name}_ref.hpp (slow, obvious reference), tests/kernels/test_${name}.cpp; see CONTRIBUTING.md.")
+    endif()
+  endforeach()
+  grainfield_cu_sources(${CMAKE_SOURCE_DIR}/kernels/${path}.cu)
+endfunction()

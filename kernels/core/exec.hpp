@@ -1,0 +1,17 @@
+// Where and how wide a kernel runs. A plain value: passed to every launcher.
+#pragma once
+
+namespace grainfield {
+
+enum class Processor { cpu, cuda };
+
+struct Exec {
+  Processor processor = Processor::cpu;
+  int threads = 1;         // host threads; also used for the host's share of the work with a GPU
+  int device = 0;          // CUDA ordinal
+  void* stream = nullptr;  // cudaStream_t
+
+  bool on_gpu() const { return processor == Processor::cuda; }
+};
+
+}  // namespace grainfield

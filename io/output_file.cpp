@@ -1,0 +1,102 @@
+#include "io/output_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "host/error.hpp"
+
+namespace grainfield {
+
+namespace {
+
+[[noreturn]] void fail(const char* action, const std::string& path) {
+  throw ResourceError(fmt::format("{}: cannot {}: {}", path, action, std::strerror(errno)));
+}
+
+}  // namespace
+
+OutputFile::OutputFile(std::string path) : path_(std::move(path)), partial_(path_ + ".partial") {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path_, ignored))
+    throw ResourceError(fmt::format("{}: cannot write: it is a folder; expected the name of a file", path_));
+  fd_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd_ < 0) fail("write", path_);
+}
+
+OutputFile::~OutputFile() {
+  if (fd_ < 0) return;
+  ::close(fd_);
+  ::unlink(partial_.c_str());
+}
+
+void OutputFile::write(const void* data, size_t bytes) {
+  const char* p = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t done = ::write(fd_, p, bytes);
+    if (done < 0) {
+      if (errno == EINTR) continue;
+      fail("write", path_);
+    }
+    p += done;
+    position_ += done;
+    bytes -= static_cast<size_t>(done);
+  }
+}
+
+void OutputFile::overwrite(int64_t offset, const void* data, size_t bytes) {
+  const char* p = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t done = ::pwrite(fd_, p, bytes, offset);
+    if (done < 0) {
+      if (errno == EINTR) continue;
+      fail("write", path_);
+    }
+    p += done;
+    offset += done;
+    bytes -= static_cast<size_t>(done);
+  }
+}
+
+void OutputFile::close() {
+  if (fd_ < 0) return;
+  // EINVAL: the file system (a pipe, a device) knows no flushing, and has nothing to flush.
+  if (::fsync(fd_) != 0 && errno != EINVAL) fail("write", path_);
+  const int fd = fd_;
+  fd_ = -1;
+  if (::close(fd) != 0) {
+    const int reason = errno;
+    ::unlink(partial_.c_str());
+    errno = reason;
+    fail("write", path_);
+  }
+  try {
+    rename_durably(partial_, path_);
+  } catch (...) {
+    ::unlink(partial_.c_str());
+    throw;
+  }
+}
+
+void sync_to_disk(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) fail("open", path);
+  const int status = ::fsync(fd);
+  const int reason = errno;
+  ::close(fd);
+  errno = reason;
+  if (status != 0 && reason != EINVAL) fail("flush", path);
+}
+
+void rename_durably(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) fail("write", to);
+  const std::filesystem::path folder = std::filesystem::path(to).parent_path();
+  sync_to_disk(folder.empty() ? "." : folder.string());
+}
+
+}  // namespace grainfield

@@ -1,0 +1,36 @@
+// A file that appears under its name only when complete.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace grainfield {
+
+// Bytes go to "<path>.partial"; close() flushes them to the disk and gives the file its name. Without close()
+// the partial file is removed. Every failure is a ResourceError that names the path and the system's reason.
+class OutputFile {
+ public:
+  explicit OutputFile(std::string path);
+  ~OutputFile();
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  void write(const void* data, size_t bytes);
+  void overwrite(int64_t offset, const void* data, size_t bytes);  // bytes that were written before
+  int64_t position() const { return position_; }
+  void close();
+
+ private:
+  std::string path_, partial_;
+  int fd_ = -1;
+  int64_t position_ = 0;
+};
+
+// Asks the system to put a finished file or folder on the disk; ResourceError where that fails.
+void sync_to_disk(const std::string& path);
+// rename(2), then the folder's entry to the disk; ResourceError where that fails.
+void rename_durably(const std::string& from, const std::string& to);
+
+}  // namespace grainfield

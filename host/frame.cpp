@@ -12,24 +12,27 @@ void validate(const Frame& frame, const std::string& where) {
   const Box& box = frame.box;
   for (int k = 0; k < 3; ++k)
     if (!is_finite(box.edge(k)))
-      throw InputError(fmt::format("{}: cell vector {} is not finite; expected three finite numbers", where, "abc"[k]));
+      throw InputError(
+          fmt::format("{}: cell vector {} is not finite; expected three finite numbers", where, "abc"[k]));
   if (!is_finite(box.origin)) throw InputError(fmt::format("{}: the cell's origin is not finite", where));
   const double volume = box.volume();
   const double scale = norm(box.a) * norm(box.b) * norm(box.c);
   if (!(scale > 0) || std::fabs(volume) < 1e-10 * scale)
-    throw InputError(fmt::format("{}: the cell has zero volume; expected three independent cell vectors", where));
+    throw InputError(
+        fmt::format("{}: the cell has zero volume; expected three independent cell vectors", where));
   if (volume < 0)
-    throw InputError(fmt::format("{}: the cell is left-handed (a.(b x c) = {:.6g} A^3); expected a right-handed one: "
-                                 "exchange two cell vectors",
-                                 where, volume));
+    throw InputError(
+        fmt::format("{}: the cell is left-handed (a.(b x c) = {:.6g} A^3); expected a right-handed one: "
+                    "exchange two cell vectors",
+                    where, volume));
   const size_t n = frame.position.size();
   if (frame.type.size() != n)
     throw InputError(fmt::format("{}: {} atoms but {} types", where, n, frame.type.size()));
   for (size_t i = 0; i < n; ++i)
     if (!is_finite(frame.position[i]))
-      throw InputError(fmt::format("{}: atom {} has the position ({}, {}, {}); expected finite numbers", where,
-                                   frame.id_of(static_cast<int64_t>(i)), frame.position[i].x, frame.position[i].y,
-                                   frame.position[i].z));
+      throw InputError(fmt::format("{}: atom {} has the position ({}, {}, {}); expected finite numbers",
+                                   where, frame.id_of(static_cast<int64_t>(i)), frame.position[i].x,
+                                   frame.position[i].y, frame.position[i].z));
   const auto n_species = static_cast<int32_t>(frame.species.size());
   for (size_t i = 0; i < n; ++i)
     if (frame.type[i] < 0 || frame.type[i] >= n_species)

@@ -31,18 +31,20 @@ struct Column {
 };
 
 // Names that readers and writers share, whatever a format calls them (io/FORMAT.md):
-//   velocity [3] A/ps, force [3] eV/A, image [3] (periodic image flags), charge [1] e, grain [1], energy [1] eV.
+//   velocity [3] A/ps, force [3] eV/A, image [3] (periodic image flags), charge [1] e, grain [1], energy [1]
+//   eV.
 struct Frame {
   Box box;
   bool has_box = true;  // false: the file states none; the reader sets a free box around the atoms
   int64_t step = 0;
-  double time = 0;                    // ps; 0 where unknown
-  std::vector<Vec3> position;         // A, as in the file (not wrapped)
-  std::vector<int32_t> type;          // index into species
+  double time = 0;             // ps; 0 where unknown
+  std::vector<Vec3> position;  // A, as in the file (not wrapped)
+  std::vector<int32_t> type;   // index into species
   std::vector<Species> species;
-  std::vector<int64_t> id;            // empty: 1, 2, 3, ...
-  std::vector<Column> columns;        // everything else, per atom
-  std::vector<std::pair<std::string, std::string>> info;  // the frame's key-value pairs (extended XYZ, .cfg features)
+  std::vector<int64_t> id;      // empty: 1, 2, 3, ...
+  std::vector<Column> columns;  // everything else, per atom
+  std::vector<std::pair<std::string, std::string>>
+      info;  // the frame's key-value pairs (extended XYZ, .cfg features)
 
   int64_t n_atoms() const { return static_cast<int64_t>(position.size()); }
   int64_t id_of(int64_t i) const { return id.empty() ? i + 1 : id[static_cast<size_t>(i)]; }

@@ -15,7 +15,7 @@ namespace grainfield {
 // What goes to /parameters/grainfield.
 struct Provenance {
   std::string version;
-  std::string command;  // the full command line
+  std::string command;                                          // the full command line
   std::vector<std::pair<std::string, std::string>> parameters;  // "density.beta" -> "3.024", as resolved
   struct Input {
     std::string name;
@@ -40,8 +40,9 @@ class ResultsWriter {
   // Frames that are already complete from an earlier run: do not compute them again.
   virtual bool has_frame(int64_t frame) const = 0;
   virtual void write(const Frame& frame, const FrameResults& results) = 0;
-  // A grid of the frame in hand, plane by plane along a: begin_grid, then planes 0..n[0]-1 in order (n[1]*n[2]
-  // values each), then end_grid; before write() of that frame. Goes to /grids/<name>/value [frame][na][nb][nc].
+  // A grid of the frame in hand, plane by plane along a: begin_grid, then planes 0..n[0]-1 in order
+  // (n[1]*n[2] values each), then end_grid; before write() of that frame. Goes to /grids/<name>/value
+  // [frame][na][nb][nc].
   virtual void begin_grid(int64_t frame, const GridShape& grid) = 0;
   virtual void write_planes(int64_t first_plane, int64_t n_planes, const double* values) = 0;
   virtual void end_grid() = 0;

@@ -20,9 +20,9 @@ class Writer {
   virtual void close() = 0;  // completes the file and gives it its name
 };
 
-// The format follows the name: .data/.lmp LAMMPS data, .dump/.lammpstrj LAMMPS dump, .xyz/.extxyz, POSCAR/CONTCAR/
-// .vasp/.poscar, .cfg MLIP, .h5/.h5md H5MD, each also with .gz or .zst (not H5MD); `format` forces one.
-// Formats of one frame refuse a second.
+// The format follows the name: .data/.lmp LAMMPS data, .dump/.lammpstrj LAMMPS dump, .xyz/.extxyz,
+// POSCAR/CONTCAR/ .vasp/.poscar, .cfg MLIP, .h5/.h5md H5MD, each also with .gz or .zst (not H5MD); `format`
+// forces one. Formats of one frame refuse a second.
 std::unique_ptr<Writer> open_writer(const std::string& path, const WriteOptions& options = {},
                                     const std::string& format = "");
 

@@ -28,7 +28,9 @@ struct Box {
   GF_HD Vec3 edge(int k) const { return k == 0 ? a : k == 1 ? b : c; }
   GF_HD Vec3 reciprocal(int k) const { return k == 0 ? ra : k == 1 ? rb : rc; }
   GF_HD double volume() const { return dot(a, cross(b, c)); }  // A^3; negative for a left-handed cell
-  GF_HD double height(int k) const { return 1.0 / norm(reciprocal(k)); }  // distance of the faces normal to k, A
+  GF_HD double height(int k) const {
+    return 1.0 / norm(reciprocal(k));
+  }  // distance of the faces normal to k, A
   GF_HD bool fully_periodic() const { return periodic[0] && periodic[1] && periodic[2]; }
   GF_HD bool is_orthogonal() const {
     return a.y == 0 && a.z == 0 && b.x == 0 && b.z == 0 && c.x == 0 && c.y == 0;
@@ -54,7 +56,8 @@ struct Box {
   }
 
   // The shortest of the images of d that the rounding of fractional coordinates finds; the shortest image in
-  // truth only for |d| < half of the smallest height. Kernels use ghosts instead; builders and tests use this.
+  // truth only for |d| < half of the smallest height. Kernels use ghosts instead; builders and tests use
+  // this.
   GF_HD Vec3 minimum_image(Vec3 d) const {
     const Vec3 s{dot(ra, d), dot(rb, d), dot(rc, d)};
     for (int k = 0; k < 3; ++k)

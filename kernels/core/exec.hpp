@@ -10,6 +10,7 @@ struct Exec {
   int threads = 1;         // host threads; also used for the host's share of the work with a GPU
   int device = 0;          // CUDA ordinal
   void* stream = nullptr;  // cudaStream_t
+  bool plain = false;      // tests: the plain schedule where a kernel has a faster one too
 
   bool on_gpu() const { return processor == Processor::cuda; }
 };

@@ -1,8 +1,9 @@
 // Host threads: the one place that starts them.
 //
-// parallel_chunks hands out [begin, end) pieces of [0, n) dynamically. What a piece computes must not depend on
-// which thread runs it or on the order of the pieces: that is how the number of threads changes no bit.
-// OpenMP does the work; under ThreadSanitizer, which cannot see OpenMP's own synchronisation, std::thread does.
+// parallel_chunks hands out [begin, end) pieces of [0, n) dynamically. What a piece computes must not depend
+// on which thread runs it or on the order of the pieces: that is how the number of threads changes no bit.
+// OpenMP does the work; under ThreadSanitizer, which cannot see OpenMP's own synchronisation, std::thread
+// does.
 #pragma once
 
 #include <algorithm>

@@ -30,13 +30,15 @@ struct BatchView {
   const double* z = nullptr;        // [n_total] A
   const int32_t* type = nullptr;    // [n_total] species, from 0
   const int32_t* system = nullptr;  // [n_total] index of the independent system
-  const int32_t* parent = nullptr;  // [n_total] local atom that this is or images; -1: it belongs to another slab
+  const int32_t* parent =
+      nullptr;  // [n_total] local atom that this is or images; -1: it belongs to another slab
   int32_t n_systems = 1;
 
   GF_HD Vec3 position(int64_t i) const { return {x[i], y[i], z[i]}; }
 };
 
-// Rows in compressed form: the neighbors of atom i are index[first[i]] ... index[first[i + 1] - 1], ascending.
+// Rows in compressed form: the neighbors of atom i are index[first[i]] ... index[first[i + 1] - 1],
+// ascending.
 struct NeighborView {
   int32_t n_rows = 0;
   const int64_t* first = nullptr;  // [n_rows + 1]

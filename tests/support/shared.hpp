@@ -1,4 +1,5 @@
-// Reference material outside the repository: ../shared beside the checkout. Absent in a user's clone: tests skip.
+// Reference material outside the repository: ../shared beside the checkout. Absent in a user's clone: tests
+// skip.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -22,7 +23,7 @@ inline std::string data_folder() { return std::string(GF_SOURCE_DIR) + "/tests/d
 }  // namespace grainfield::test
 
 // Skips the test, with the reason, where the reference material is absent; otherwise defines `shared`.
-#define GF_NEEDS_SHARED(shared)                                                                             \
-  const std::string shared = ::grainfield::test::shared_folder();                                           \
-  if (shared.empty())                                                                                       \
+#define GF_NEEDS_SHARED(shared)                                   \
+  const std::string shared = ::grainfield::test::shared_folder(); \
+  if (shared.empty())                                             \
   GTEST_SKIP() << "the reference material ../shared is absent (set GRAINFIELD_SHARED to its folder)"

@@ -1,0 +1,111 @@
+// From the atoms of a snapshot to local atoms and ghosts.
+//
+// Every image r + sum n_k (cell vector k), n_k integer along periodic directions and 0 along free ones, whose
+// fractional coordinates lie in [lo - reach, hi + reach) along every periodic (or cut) direction becomes an
+// atom of the batch: local if it lies in [lo, hi) along all of them, else a ghost. With the whole cell as
+// region exactly one image of each atom is local. The images are counted, the counts scanned, and the images
+// written: there is no bound on how many an atom may have (boxes much smaller than the cutoff).
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/core/exec.hpp"
+#include "kernels/core/hd.hpp"
+#include "kernels/core/view.hpp"
+#include "kernels/neighbors/cell_grid.hpp"
+
+namespace grainfield {
+
+struct InputView {
+  int64_t n = 0;
+  const Vec3* position = nullptr;   // A
+  const int32_t* system = nullptr;  // null: all atoms belong to system 0
+  const CellGrid* grids = nullptr;
+};
+
+// The images of one atom that a batch needs, in a fixed order.
+struct ImageRange {
+  Vec3 s;                     // wrapped fractional coordinates
+  int32_t first[3], last[3];  // shifts n_k, inclusive
+
+  GF_HD ImageRange(const CellGrid& grid, Vec3 r) {
+    const Box& box = grid.box;
+    const Vec3 raw = box.fractional(r);
+    for (int k = 0; k < 3; ++k) {
+      double f = raw[k];
+      if (box.periodic[k]) {
+        f -= std::floor(f);
+        if (f >= 1) f = 0;  // -1e-17 rounds to 1
+        first[k] = static_cast<int32_t>(std::ceil(grid.lo[k] - grid.reach[k] - f));
+        last[k] = static_cast<int32_t>(std::ceil(grid.hi[k] + grid.reach[k] - f)) - 1;
+      } else {
+        // A free direction has no images: the atom itself, if the region (a slab of the snapshot) reaches it.
+        const bool inside = f >= grid.lo[k] - grid.reach[k] && f < grid.hi[k] + grid.reach[k];
+        first[k] = 0;
+        last[k] = inside ? 0 : -1;
+      }
+      s[k] = f;
+    }
+  }
+  GF_HD int64_t count() const {
+    int64_t product = 1;
+    for (int k = 0; k < 3; ++k) product *= last[k] >= first[k] ? last[k] - first[k] + 1 : 0;
+    return product;
+  }
+  GF_HD Vec3 shifted(int64_t m) const {
+    const int32_t na = last[0] - first[0] + 1, nb = last[1] - first[1] + 1;
+    return {s.x + (first[0] + static_cast<int32_t>(m % na)),
+            s.y + (first[1] + static_cast<int32_t>(m / na % nb)),
+            s.z + (first[2] + static_cast<int32_t>(m / (static_cast<int64_t>(na) * nb)))};
+  }
+};
+
+GF_HD inline bool in_own_region(const CellGrid& grid, Vec3 s) {
+  for (int k = 0; k < 3; ++k)
+    if (!(s[k] >= grid.lo[k] && s[k] < grid.hi[k])) return false;
+  return true;
+}
+
+// n_own[i], n_ghost[i]: how many images of atom i are local (0 or 1) and ghosts.
+void count_images(const Exec& exec, const InputView& input, int32_t* n_own, int32_t* n_ghost);
+
+// Writes the images: local atom k = own_at[i], ghosts ghost_at[i] ... : cell (key), source atom and position.
+struct ImageArrays {
+  const int64_t* own_at;
+  const int64_t* ghost_at;
+  uint32_t* own_key;
+  uint32_t* ghost_key;
+  int32_t* own_slot;    // identity, to be sorted with the keys
+  int32_t* ghost_slot;  // likewise
+  int64_t* own_source;
+  int64_t* ghost_source;
+  Vec3* own_position;
+  Vec3* ghost_position;
+};
+void write_images(const Exec& exec, const InputView& input, const ImageArrays& out);
+
+// Puts the sorted images in their places in the batch (locals first), and finds the start of every cell:
+// cell_first[c] ... cell_first[c + 1] - 1 are the atoms of cell c among n sorted keys.
+struct PlaceArrays {
+  const uint32_t* key;       // sorted
+  const int32_t* slot;       // sorted
+  const int64_t* source_in;  // by slot
+  const Vec3* position_in;   // by slot
+  int64_t n;
+  int64_t at;  // where in the batch the first goes
+  double *x, *y, *z;
+  int32_t *type, *system;
+  int64_t* source;
+  const int32_t* type_of_source;
+  const int32_t* system_of_source;  // may be null
+};
+void place_images(const Exec& exec, const PlaceArrays& arrays);
+void find_cell_starts(const Exec& exec, const uint32_t* sorted_keys, int64_t n, int64_t n_cells,
+                      int32_t* cell_first);
+
+// parent[i]: the local atom that atom i of the batch is an image of, or -1. local_of_source is scratch of the
+// length of the input.
+void find_parents(const Exec& exec, const int64_t* source, int32_t n_local, int32_t n_total,
+                  int32_t* local_of_source, int64_t n_input, int32_t* parent);
+
+}  // namespace grainfield

@@ -114,7 +114,9 @@ Frame build_crystal(const CrystalOptions& options) {
   const int64_t n_cell = det * n_basis / 8;
   const double n_atoms =
       static_cast<double>(n_cell) * options.repeat[0] * options.repeat[1] * options.repeat[2];
-  if (n_atoms > 1e11) throw ResourceError(fmt::format("the crystal would have {:.3g} atoms", n_atoms));
+  if (n_atoms > 1e11)
+    throw ResourceError(
+        fmt::format("the crystal would have {:.3g} atoms; at most 1e11 are possible", n_atoms));
 
   int64_t low[3], high[3];  // cells that the parallelepiped touches
   for (int k = 0; k < 3; ++k) {

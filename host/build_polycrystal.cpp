@@ -171,7 +171,8 @@ void check(const PolycrystalOptions& options) {
       throw UsageError(fmt::format("grain {}: node or lattice origin is not finite", g + 1));
   }
   const double n = options.lattice.number_density() * box.volume();
-  if (n > 1e11) throw ResourceError(fmt::format("the polycrystal would have {:.3g} atoms", n));
+  if (n > 1e11)
+    throw ResourceError(fmt::format("the polycrystal would have {:.3g} atoms; at most 1e11 are possible", n));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ namespace grainfield {
 struct ReadOptions {
   int threads = 1;
   std::vector<std::string> species;  // --species Fe,Cr: names for types 1, 2, ... (or 0, 1, ... in .cfg)
+  int64_t chunk_bytes = 1 << 20;     // text that one thread parses at a time; changes no result
 };
 
 // Streams the frames of one file. Errors are InputError with file, line or frame, expected and found.

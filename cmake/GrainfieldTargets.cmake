@@ -38,7 +38,7 @@ target_compile_options(grainfield_settings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:$
 if(GRAINFIELD_CUDA)
   # CMake 3.25 does not know nvcc 13's C++20 mode: ask for it in words.
   target_compile_options(grainfield_settings INTERFACE
-    $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 --extended-lambda -Xcompiler=-Wall$<COMMA>-Wno-unknown-pragmas -lineinfo>)
+    $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 -DFMT_CONSTEVAL= -Xcompiler=-Wall$<COMMA>-Wno-unknown-pragmas -lineinfo>)
 endif()
 if(GRAINFIELD_SANITIZE STREQUAL "address")
   set(flags -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -92,9 +92,13 @@ function(add_quantity path)
                         tests/kernels/test_${name}.cpp)
     if(NOT EXISTS ${CMAKE_SOURCE_DIR}/${file})
       message(FATAL_ERROR "add_quantity(${path}): ${file} is missing. A quantity is four files: "
-        "kernels/${path}.hpp (formula and kernel), kernels/${path}.cu (launcher), "
+        "kernels/${path}.hpp (formula and kernel), kernels/${path}.cu (launcher and registration), "
         "tests/reference/${name}_ref.hpp (slow, obvious reference), tests/kernels/test_${name}.cpp; see CONTRIBUTING.md.")
     endif()
   endforeach()
+  file(READ ${CMAKE_SOURCE_DIR}/host/registry.cpp registry)
+  if(NOT registry MATCHES "${name}_entry\\(\\)")
+    message(FATAL_ERROR "add_quantity(${path}): host/registry.cpp does not list ${name}_entry(); see CONTRIBUTING.md.")
+  endif()
   grainfield_cu_sources(${CMAKE_SOURCE_DIR}/kernels/${path}.cu)
 endfunction()

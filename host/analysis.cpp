@@ -1,0 +1,258 @@
+#include "host/analysis.hpp"
+
+#include <fast_float/fast_float.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "host/error.hpp"
+#include "kernels/core/parallel.hpp"
+
+namespace grainfield {
+namespace {
+
+double parse_real(const std::string& parameter, std::string_view text) {
+  double value = 0;
+  const auto [end, error] = fast_float::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
+    throw UsageError(fmt::format("{}: expected a finite number, found '{}'", parameter, text));
+  return value;
+}
+
+int64_t parse_integer(const std::string& parameter, std::string_view text) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size())
+    throw UsageError(fmt::format("{}: expected a whole number, found '{}'", parameter, text));
+  return value;
+}
+
+std::vector<double> parse_reals(const std::string& parameter, std::string_view text) {
+  std::vector<double> values;
+  for (size_t at = 0; at <= text.size();) {
+    const size_t comma = std::min(text.find(',', at), text.size());
+    values.push_back(parse_real(parameter, text.substr(at, comma - at)));
+    at = comma + 1;
+  }
+  return values;
+}
+
+void check_range(const std::string& parameter, const ParameterSpec& spec, double value) {
+  if (value < spec.min || value > spec.max)
+    throw UsageError(fmt::format("{}: {} {}is out of range; expected {:g} to {:g}", parameter, value,
+                                 spec.unit.empty() ? "" : spec.unit + " ", spec.min, spec.max));
+}
+
+void check_value(const std::string& parameter, const ParameterSpec& spec, const std::string& text) {
+  switch (spec.kind) {
+    case ParameterKind::real:
+      check_range(parameter, spec, parse_real(parameter, text));
+      break;
+    case ParameterKind::integer:
+      check_range(parameter, spec, static_cast<double>(parse_integer(parameter, text)));
+      break;
+    case ParameterKind::reals:
+      for (const double v : parse_reals(parameter, text)) check_range(parameter, spec, v);
+      break;
+    case ParameterKind::flag:
+      if (text != "true" && text != "false")
+        throw UsageError(fmt::format("{}: expected true or false, found '{}'", parameter, text));
+      break;
+    case ParameterKind::text:
+      break;
+  }
+}
+
+}  // namespace
+
+Parameters::Parameters(const AnalysisInfo& info,
+                       const std::vector<std::pair<std::string, std::string>>& given)
+    : analysis_(info.name) {
+  for (const ParameterSpec& spec : info.parameters) values_.emplace_back(spec.name, spec.default_value);
+  for (const auto& [name, text] : given) {
+    const auto spec = std::find_if(info.parameters.begin(), info.parameters.end(),
+                                   [&](const ParameterSpec& s) { return s.name == name; });
+    if (spec == info.parameters.end()) {
+      std::string known;
+      for (const ParameterSpec& s : info.parameters) known += (known.empty() ? "" : ", ") + s.name;
+      throw UsageError(fmt::format("--set {}.{}: there is no such parameter; {} has {}", info.name, name,
+                                   info.name, known.empty() ? "none" : known));
+    }
+    check_value(fmt::format("--set {}.{}", info.name, name), *spec, text);
+    values_[static_cast<size_t>(spec - info.parameters.begin())].second = text;
+  }
+}
+
+const std::string& Parameters::value(std::string_view name) const {
+  for (const auto& [key, text] : values_)
+    if (key == name) return text;
+  throw std::logic_error(fmt::format("{} has no parameter {}", analysis_, name));
+}
+
+bool Parameters::is_set(std::string_view name) const { return !value(name).empty(); }
+double Parameters::real(std::string_view name) const {
+  return parse_real(analysis_ + "." + std::string(name), value(name));
+}
+int64_t Parameters::integer(std::string_view name) const {
+  return parse_integer(analysis_ + "." + std::string(name), value(name));
+}
+std::vector<double> Parameters::reals(std::string_view name) const {
+  return parse_reals(analysis_ + "." + std::string(name), value(name));
+}
+std::string Parameters::text(std::string_view name) const { return value(name); }
+bool Parameters::flag(std::string_view name) const { return value(name) == "true"; }
+
+Field& FrameContext::add_field(const OutputSpec& spec, int components, bool is_integer,
+                               std::vector<std::string> component_names) {
+  Field& field = results.fields.emplace_back();
+  field.name = spec.name;
+  field.unit = spec.unit;
+  field.doc = spec.doc;
+  field.components = components;
+  field.component_names = std::move(component_names);
+  field.is_integer = is_integer;
+  const auto n = static_cast<size_t>(frame.n_atoms()) * static_cast<size_t>(components);
+  if (is_integer)
+    field.integer.resize(n);
+  else
+    field.real.resize(n);
+  return field;
+}
+
+Observable& FrameContext::add_observable(const OutputSpec& spec, std::vector<int64_t> shape,
+                                         bool is_integer) {
+  Observable& observable = results.observables.emplace_back();
+  observable.name = spec.name;
+  observable.unit = spec.unit;
+  observable.doc = spec.doc;
+  observable.is_integer = is_integer;
+  size_t n = 1;
+  for (const int64_t s : shape) n *= static_cast<size_t>(s);
+  observable.shape = std::move(shape);
+  if (is_integer)
+    observable.integer.resize(n);
+  else
+    observable.real.resize(n);
+  return observable;
+}
+
+namespace {
+
+// Memory (bytes) that a slab with this share of the frame takes.
+double slab_bytes(const Frame& frame, const Needs& needs, double reach, int axis, int n_slabs) {
+  const auto n = static_cast<double>(frame.n_atoms());
+  double local = n, total = 1;
+  for (int k = 0; k < 3; ++k) {
+    const double halo = 2 * reach / frame.box.height(k);
+    const double own = k == axis ? 1.0 / n_slabs : 1.0;
+    const bool has_halo = frame.box.periodic[k] || (k == axis && n_slabs > 1);
+    total *= own + (has_halo ? halo : 0);
+  }
+  local /= n_slabs;
+  const double ghosts = n * total - local;
+  const double density = n / frame.box.volume();
+  const double neighbors = needs.cutoff > 0 ? 4.18879 * std::pow(needs.cutoff, 3) * density : 0;
+  return n * Batch::bytes_per_input_atom + (local + ghosts) * Batch::bytes_per_atom +
+         local * (static_cast<double>(needs.bytes_per_atom) + (needs.cutoff > 0 ? 12 + 4 * neighbors : 0)) +
+         ghosts * static_cast<double>(needs.bytes_per_ghost) + static_cast<double>(needs.bytes);
+}
+
+int64_t frame_bytes(const Frame& frame, const FrameResults& results) {
+  int64_t bytes = static_cast<int64_t>(frame.position.capacity() * sizeof(Vec3) + frame.type.capacity() * 4 +
+                                       frame.id.capacity() * 8);
+  for (const Column& c : frame.columns)
+    bytes += static_cast<int64_t>(c.real.capacity() * 8 + c.integer.capacity() * 8 +
+                                  c.text.capacity() * sizeof(std::string));
+  for (const Field& f : results.fields)
+    bytes += static_cast<int64_t>(f.real.capacity() * 8 + f.integer.capacity() * 4);
+  return bytes;
+}
+
+}  // namespace
+
+void FrameContext::for_each_slab(const Needs& needs, const std::function<void(const SlabContext&)>& body) {
+  const double reach = std::max(needs.reach, needs.cutoff);
+  const double cell_size = std::max(1.0, (needs.cutoff > 0 ? needs.cutoff : reach / 4) / cells_per_cutoff);
+  // Cut across the direction in which the frame is longest.
+  int axis = 0;
+  for (int k = 1; k < 3; ++k)
+    if (frame.box.height(k) > frame.box.height(axis)) axis = k;
+  const int64_t held = frame_bytes(frame, results);
+  const auto limit =
+      static_cast<double>(run.memory_limit > 0 ? run.memory_limit : available_host_bytes() + held);
+  int n_slabs = 1;
+  double plan = slab_bytes(frame, needs, reach, axis, 1);
+  while (frame.n_atoms() > 0 && static_cast<double>(held) + plan > limit) {
+    const double next = slab_bytes(frame, needs, reach, axis, n_slabs + 1);
+    if (n_slabs >= 4096 || next > plan * 0.9999)
+      throw ResourceError(
+          fmt::format("--memory {:.0f} MB is not enough: the frame and its results hold {:.0f} MB and the "
+                      "thinnest slab needs {:.0f} MB more; give at least {:.0f} MB",
+                      limit / 1e6, static_cast<double>(held) / 1e6, plan / 1e6,
+                      (static_cast<double>(held) + plan) * 1.01 / 1e6));
+    ++n_slabs;
+    plan = next;
+  }
+  Batch batch(run.exec);
+  std::optional<NeighborList> list;
+  if (needs.cutoff > 0) list.emplace(run.exec);
+  double lo = 0, hi = 1;
+  if (!frame.box.periodic[axis] && n_slabs > 1) {
+    lo = 1e300, hi = -1e300;
+    for (const Vec3& r : frame.position) {
+      const double s = frame.box.fractional(r)[axis];
+      lo = std::min(lo, s), hi = std::max(hi, s);
+    }
+    hi += 1e-6 * std::max(1.0, std::fabs(hi));
+  }
+  for (int k = 0; k < n_slabs; ++k) {
+    Slab slab;
+    if (n_slabs > 1) {
+      slab.axis = axis;
+      slab.lo = k == 0 ? lo : lo + (hi - lo) * k / n_slabs;
+      slab.hi = k + 1 == n_slabs ? hi : lo + (hi - lo) * (k + 1) / n_slabs;
+    }
+    batch.build({&frame}, reach, cell_size, slab);
+    if (list) list->build(batch, needs.cutoff);
+    body({batch, list ? &*list : nullptr, slab, k, n_slabs});
+  }
+}
+
+namespace {
+
+template <class T>
+void scatter_values(const Batch& batch, const T* values, int components, std::vector<T>& frame_values) {
+  const auto n = static_cast<size_t>(batch.n_local());
+  std::vector<T> host_values;
+  std::vector<int64_t> host_source;
+  const int64_t* source = batch.source().data;
+  const Exec& exec = batch.exec();
+  if (exec.on_gpu()) {
+    host_values.resize(n * static_cast<size_t>(components));
+    host_source.resize(n);
+    copy_to_host(exec, host_values.data(), values, host_values.size() * sizeof(T));
+    copy_to_host(exec, host_source.data(), source, n * sizeof(int64_t));
+    values = host_values.data();
+    source = host_source.data();
+  }
+  parallel_for(
+      exec.threads, static_cast<int64_t>(n),
+      [&](int64_t i) {
+        for (int c = 0; c < components; ++c)
+          frame_values[static_cast<size_t>(source[i] * components + c)] = values[i * components + c];
+      },
+      8192);
+}
+
+}  // namespace
+
+void scatter(const Batch& batch, const double* values, int components, std::vector<double>& frame_values) {
+  scatter_values(batch, values, components, frame_values);
+}
+void scatter(const Batch& batch, const int32_t* values, int components, std::vector<int32_t>& frame_values) {
+  scatter_values(batch, values, components, frame_values);
+}
+
+}  // namespace grainfield

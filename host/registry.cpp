@@ -1,0 +1,25 @@
+#include "host/registry.hpp"
+
+#include <fmt/format.h>
+
+#include "host/error.hpp"
+
+namespace grainfield {
+
+// One line per analysis: its declaration here, its entry below, in the order of `grainfield list`.
+
+const std::vector<AnalysisEntry>& registry() {
+  static const std::vector<AnalysisEntry> entries{};
+  return entries;
+}
+
+const AnalysisEntry& find_analysis(std::string_view name) {
+  std::string known;
+  for (const AnalysisEntry& entry : registry()) {
+    if (entry.info.name == name) return entry;
+    known += (known.empty() ? "" : ", ") + entry.info.name;
+  }
+  throw UsageError(fmt::format("there is no analysis '{}'; expected one of {}", name, known));
+}
+
+}  // namespace grainfield

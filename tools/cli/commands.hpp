@@ -1,0 +1,12 @@
+// The subcommands of `grainfield`; each file of this folder adds its own.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace grainfield {
+
+void add_build(CLI::App& app);
+
+}  // namespace grainfield

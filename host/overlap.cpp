@@ -111,34 +111,36 @@ std::vector<int64_t> greedy_overlaps(const Box& box, const std::vector<Vec3>& po
   // A hair more than the distance, so that rounding in fractional coordinates hides no pair.
   const Grid grid(box, n, min_distance * (1 + 1e-9), place);
 
-  // Close pairs (later, earlier), in order of the later atom: each piece fills its own list.
+  // Close pairs (later, earlier) in order of the later atom: a block of atoms at a time, so that their memory
+  // stays small, and in a block each piece of atoms fills its own list.
   struct Pair {
     uint32_t later, earlier;
   };
-  constexpr int64_t piece = 8192;
-  std::vector<std::vector<Pair>> pairs(static_cast<size_t>((n + piece - 1) / piece));
-  parallel_chunks(threads, n, piece, [&](int64_t begin, int64_t end, int) {
-    auto& found = pairs[static_cast<size_t>(begin / piece)];
-    for (int64_t i = begin; i < end; ++i) {
-      const Vec3 ri = place(i);
-      grid.around(ri, [&](uint32_t j, Vec3 shift) {
-        if (j >= i) return false;  // ascending in a cell: only later ones follow
-        if (norm_sq(place(j) + shift - ri) < min_distance * min_distance)
-          found.push_back({static_cast<uint32_t>(i), j});
-        return true;
-      });
-    }
-  });
-
+  constexpr int64_t piece = 4096, block = 256 * piece;
+  std::vector<std::vector<Pair>> pairs(block / piece);
   std::vector<uint8_t> deleted(static_cast<size_t>(n), 0);
   std::vector<int64_t> result;
-  for (auto& found : pairs) {
-    for (const Pair& pair : found) {
-      if (deleted[pair.later] || deleted[pair.earlier]) continue;
-      deleted[pair.later] = 1;
-      result.push_back(atom(pair.later));
-    }
-    std::vector<Pair>().swap(found);
+  for (int64_t block_begin = 0; block_begin < n; block_begin += block) {
+    const int64_t block_size = std::min(block, n - block_begin);
+    parallel_chunks(threads, block_size, piece, [&](int64_t begin, int64_t end, int) {
+      auto& found = pairs[static_cast<size_t>(begin / piece)];
+      found.clear();
+      for (int64_t i = block_begin + begin; i < block_begin + end; ++i) {
+        const Vec3 ri = place(i);
+        grid.around(ri, [&](uint32_t j, Vec3 shift) {
+          if (j >= i) return false;  // ascending in a cell: only later ones follow
+          if (norm_sq(place(j) + shift - ri) < min_distance * min_distance)
+            found.push_back({static_cast<uint32_t>(i), j});
+          return true;
+        });
+      }
+    });
+    for (int64_t p = 0; p * piece < block_size; ++p)
+      for (const Pair& pair : pairs[static_cast<size_t>(p)]) {
+        if (deleted[pair.later] || deleted[pair.earlier]) continue;
+        deleted[pair.later] = 1;
+        result.push_back(atom(pair.later));
+      }
   }
   return result;
 }

@@ -74,6 +74,40 @@ TEST(Overlap, LooksOnlyAmongTheGivenAtoms) {
   EXPECT_TRUE(greedy_overlaps(cube(10), r, nullptr, 0, 1).empty());
 }
 
+// Many atoms, several blocks. The first maximal independent set is the only one where no two kept atoms are
+// close and every deleted one has an earlier kept atom close to it.
+TEST(LongOverlap, IsTheFirstMaximalIndependentSetOfManyAtoms) {
+  constexpr size_t n = 1500000;
+  constexpr int64_t cells = 80;
+  constexpr double length = 100, d = 1.2, width = length / cells;
+  Random random(8, Stream::node);
+  std::vector<Vec3> r(n);
+  std::vector<std::vector<size_t>> bin(cells * cells * cells);
+  const auto home = [&](Vec3 p, int k) { return static_cast<int64_t>(p[k] / width); };
+  const auto index = [&](int64_t x, int64_t y, int64_t z) {
+    return static_cast<size_t>(((z + cells) % cells * cells + (y + cells) % cells) * cells +
+                               (x + cells) % cells);
+  };
+  for (size_t i = 0; i < n; ++i) {
+    r[i].x = length * random.uniform(), r[i].y = length * random.uniform(),
+    r[i].z = length * random.uniform();
+    bin[index(home(r[i], 0), home(r[i], 1), home(r[i], 2))].push_back(i);
+  }
+  const Box box = cube(length);
+  std::vector<bool> dead(n, false);
+  const std::vector<int64_t> deleted = greedy_overlaps(box, r, nullptr, d, 2);
+  ASSERT_TRUE(std::is_sorted(deleted.begin(), deleted.end()));
+  for (const int64_t i : deleted) dead[static_cast<size_t>(i)] = true;
+  for (size_t i = 0; i < n; ++i) {
+    bool covered = false;
+    for (int c = 0; c < 27; ++c)
+      for (const size_t j :
+           bin[index(home(r[i], 0) + c % 3 - 1, home(r[i], 1) + c / 3 % 3 - 1, home(r[i], 2) + c / 9 - 1)])
+        covered = covered || (j < i && !dead[j] && norm(box.minimum_image(r[j] - r[i])) < d);
+    ASSERT_EQ(covered, dead[i]) << i;
+  }
+}
+
 TEST(NodeCell, OneNodeIsTheWignerSeitzCell) {
   const NodeCell sc = NodeTessellation(cube(4), {{1, 2, 3}}).cell(0);
   EXPECT_NEAR(sc.volume, 64, 1e-12 * 64);

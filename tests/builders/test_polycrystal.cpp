@@ -77,7 +77,7 @@ TEST(Overlap, LooksOnlyAmongTheGivenAtoms) {
 // Many atoms, several blocks. The first maximal independent set is the only one where no two kept atoms are
 // close and every deleted one has an earlier kept atom close to it.
 TEST(LongOverlap, IsTheFirstMaximalIndependentSetOfManyAtoms) {
-  constexpr size_t n = 1500000;
+  constexpr size_t n = 1200000;
   constexpr int64_t cells = 80;
   constexpr double length = 100, d = 1.2, width = length / cells;
   Random random(8, Stream::node);

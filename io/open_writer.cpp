@@ -5,13 +5,14 @@
 #include <filesystem>
 
 #include "host/error.hpp"
+#include "io/h5md_writer.hpp"
 #include "io/text_writer.hpp"
 
 namespace grainfield {
 
 namespace {
 
-constexpr const char* known_formats = "extxyz, lammps-data, lammps-dump, poscar, cfg";
+constexpr const char* known_formats = "extxyz, lammps-data, lammps-dump, poscar, cfg, h5md";
 
 std::string format_of_name(const std::string& path) {
   std::string name = std::filesystem::path(path).filename().string();
@@ -41,6 +42,7 @@ std::unique_ptr<Writer> open_writer(const std::string& path, const WriteOptions&
   if (chosen == "lammps-dump") return make_lammps_dump_writer(path, options);
   if (chosen == "poscar") return make_poscar_writer(path, options);
   if (chosen == "cfg") return make_mlip_cfg_writer(path, options);
+  if (chosen == "h5md") return make_h5md_writer(path, options);
   if (chosen.empty())
     throw UsageError(fmt::format(
         "{}: the name does not tell the format to write; expected .xyz, .data, .dump, .vasp, .cfg "

@@ -77,9 +77,9 @@ class LammpsDataWriter final : public TextWriter {
     for (size_t k = 0; k < number.size(); ++k) order[static_cast<size_t>(number[k] - 1)] = k;
 
     TextBuffer& head = sink().text();
-    head.add("LAMMPS data file, units metal, boundary");
+    head.add("LAMMPS data file written by grainfield, units = metal, boundary =");
     for (int k = 0; k < 3; ++k) head.add(frame.box.periodic[k] && frame.has_box ? " p" : " f");
-    if (frame.step != 0) head.add(", timestep ").add(frame.step);
+    if (frame.step != 0) head.add(", timestep = ").add(frame.step);
     head.add("\n\n").add(frame.n_atoms()).add(" atoms\n");
     head.add(static_cast<int64_t>(frame.species.size())).add(" atom types\n\n");
     put_cell(frame.box);

@@ -1,0 +1,100 @@
+// H5MD 1.1 as Grainfield writes it (io/FORMAT.md): what snapshots and results have in common.
+// Specification: de Buyl, Colberg, Hoefling, Comput. Phys. Commun. 185, 1546 (2014) and H5MD 1.1.0, nongnu.org/h5md.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/frame.hpp"
+#include "io/hdf5_util.hpp"
+
+namespace grainfield::h5 {
+
+inline constexpr const char* all_particles = "/particles/all";
+inline constexpr const char* our_parameters = "/parameters/grainfield";
+
+// /h5md with version, author, creator and the units module.
+void write_metadata(const File& file, const std::string& version);
+
+// A time-dependent element <path>/{value, step, time}, written frame by frame; `step` and `time` come last, as
+// hard links. Rows may differ in shape: the dataset grows, and what a row does not cover keeps the fill value
+// (NaN, -1, "").
+class Element {
+ public:
+  Element(const File& file, std::string path, Type type, const Dims& first_item_dims, bool compress);
+  const std::string& path() const { return path_; }
+  std::string value() const { return path_ + "/value"; }
+  void write(const File& file, hsize_t row, const Dims& item_dims, const void* data);
+  void write_text(const File& file, hsize_t row, const Dims& item_dims, const std::vector<std::string>& text);
+  // Part of a row along the first item dimension, for data that come in pieces.
+  void write_part(const File& file, hsize_t row, const Dims& item_dims, hsize_t first, hsize_t count, const void* data);
+  void write_part_text(const File& file, hsize_t row, const Dims& item_dims, hsize_t first, hsize_t count,
+                       const std::vector<std::string>& text);
+  // Gives the value n_rows frames, even where the last ones have nothing.
+  void finish(const File& file, hsize_t n_rows);
+  Type type() const { return dataset_.type(); }
+
+ private:
+  void place(const File& file, hsize_t row, const Dims& item_dims, hsize_t first, hsize_t count, Dims& offset, Dims& block);
+  std::string path_;
+  Dataset dataset_;
+};
+
+// The elements of a file under construction. At the end every one gets `step` and `time`.
+class Elements {
+ public:
+  explicit Elements(bool compress) : compress_(compress) {}
+  // The element at this path, made with these item dimensions at its first use.
+  Element& get(const File& file, const std::string& path, Type type, const Dims& item_dims);
+  bool has(const std::string& path) const { return elements_.count(path) > 0; }
+  // Completes all elements: same number of rows, hard-linked step and (unless empty) time.
+  void finish(const File& file, const std::vector<int64_t>& step, const std::vector<double>& time);
+
+ private:
+  bool compress_;
+  std::map<std::string, Element> elements_;
+};
+
+// What is known of each frame besides its elements.
+struct FrameTable {
+  std::vector<int64_t> step, n_atoms;
+  std::vector<double> time;
+  std::vector<Box> box;
+  std::vector<bool> has_box;
+};
+
+// box/{dimension, boundary, edges, origin, periodic} of a particles group, as elements; edges only if a frame
+// has a box. Call before Elements::finish.
+void write_box(const File& file, Elements& elements, const std::string& group, const FrameTable& frames);
+
+// step and time of the frames as H5MD wants them, non-decreasing: where the frames' own are not, the step is the
+// frame's number and the time is left out; the frames' own are in <our_parameters>/frames in any case.
+std::vector<int64_t> increasing_steps(const std::vector<int64_t>& step);
+std::vector<double> increasing_times(const std::vector<double>& time);
+// <our_parameters>/frames/{n_atoms, step, time}: one value per frame.
+void write_frame_table(const File& file, const FrameTable& frames);
+
+// Species lists of several frames or files, united. Species are the same if name, label and mass are.
+class SpeciesTable {
+ public:
+  // The index in the united list of each species.
+  std::vector<int32_t> add(const std::vector<Species>& species);
+  const std::vector<Species>& species() const { return species_; }
+  // Attributes names, masses, labels of the element.
+  void write(const File& file, const std::string& element) const;
+  static std::vector<Species> read(const File& file, const std::string& element);
+
+ private:
+  std::vector<Species> species_;
+};
+
+// "eV/A^3" <-> "eV Ang-3": the strings of H5MD's units module. Text that is no product of powers stays as it is.
+std::string to_h5md_unit(const std::string& unit);
+std::string from_h5md_unit(const std::string& unit);
+// The factor that brings numbers in an H5MD unit to A, ps, eV, e, amu; 1 for "" and 0 for an unknown unit.
+double unit_factor(const std::string& unit);
+
+}  // namespace grainfield::h5

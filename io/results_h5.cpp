@@ -1,0 +1,560 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "host/error.hpp"
+#include "io/h5md_schema.hpp"
+#include "io/output_file.hpp"
+#include "io/results_writer.hpp"
+#include "io/sha256.hpp"
+
+namespace grainfield {
+
+namespace {
+
+namespace fs = std::filesystem;
+using h5::Dataset;
+using h5::Dims;
+using h5::Element;
+using h5::Elements;
+using h5::File;
+using h5::Type;
+using nlohmann::json;
+
+constexpr hsize_t merge_bytes = 16 << 20;  // largest piece of a row that merging holds in memory
+constexpr int layout_version = 1;          // of the partial folder and of /parameters/grainfield
+
+const std::string parameters_group = h5::our_parameters;
+const std::string frames_group = parameters_group + "/frames";
+
+// What must agree for frames of two runs to share a file: everything but the command line.
+json fingerprint_of(const Provenance& p, const ResultsOptions& options) {
+  json parameters = json::array(), inputs = json::array();
+  for (const auto& [name, value] : p.parameters) parameters.push_back({name, value});
+  for (const Provenance::Input& input : p.inputs) inputs.push_back({input.name, input.bytes, input.sha256});
+  return {{"layout", layout_version},         {"version", p.version}, {"parameters", parameters},
+          {"inputs", inputs},                 {"compress", options.compress},
+          {"positions", options.write_positions}};
+}
+
+std::string text_of(const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+// The first difference between two fingerprints, for a message.
+std::string difference(const json& then, const json& now) {
+  for (const char* key : {"version", "compress", "positions", "layout"})
+    if (then.value(key, json()) != now.value(key, json()))
+      return fmt::format("{} was {}, is {}", key, text_of(then.value(key, json())), text_of(now.value(key, json())));
+  const auto find = [](const json& list, const json& name) {
+    for (const json& entry : list)
+      if (entry.is_array() && !entry.empty() && entry[0] == name) return entry;
+    return json();
+  };
+  for (const char* key : {"parameters", "inputs"}) {
+    const json a = then.value(key, json::array()), b = now.value(key, json::array());
+    for (const auto& [one, other] : {std::pair{a, b}, std::pair{b, a}})
+      for (const json& entry : one)
+        if (entry.is_array() && !entry.empty() && find(other, entry[0]) != entry)
+          return fmt::format("{} {} was {}, is {}", key, text_of(entry[0]), text_of(find(a, entry[0])),
+                             text_of(find(b, entry[0])));
+    if (a != b) return fmt::format("the order of the {} differs", key);
+  }
+  return "they differ";
+}
+
+void write_provenance(const File& file, const Provenance& p, const std::string& fingerprint) {
+  h5::create_group(file, parameters_group + "/parameters");
+  h5::set_attribute(file, parameters_group, "version", p.version);
+  h5::set_attribute(file, parameters_group, "command", p.command);
+  h5::set_attribute(file, parameters_group, "fingerprint", fingerprint);
+  for (const auto& [name, value] : p.parameters) {
+    if (!h5::has_attribute(file, parameters_group + "/parameters", name))
+      h5::set_attribute(file, parameters_group + "/parameters", name, value);
+  }
+  std::vector<std::string> names, sums;
+  std::vector<int64_t> bytes;
+  for (const Provenance::Input& input : p.inputs) {
+    names.push_back(input.name);
+    sums.push_back(input.sha256);
+    bytes.push_back(static_cast<int64_t>(input.bytes));
+  }
+  const std::string inputs = parameters_group + "/inputs";
+  Dataset::write_fixed(file, inputs + "/name", names);
+  Dataset::write_fixed(file, inputs + "/bytes", Type::int64, {bytes.size()}, bytes.data());
+  Dataset::write_fixed(file, inputs + "/sha256", sums);
+}
+
+// The frames of a file: its own numbers and notes, beside the common table.
+struct Rows {
+  h5::FrameTable table;
+  std::vector<int64_t> frame;
+  std::vector<std::string> notes;
+};
+
+void write_rows(const File& file, Elements& elements, const Rows& rows) {
+  h5::write_box(file, elements, h5::all_particles, rows.table);
+  elements.finish(file, h5::increasing_steps(rows.table.step), h5::increasing_times(rows.table.time));
+  h5::write_frame_table(file, rows.table);
+  Dataset::write_fixed(file, frames_group + "/index", Type::int64, {rows.frame.size()}, rows.frame.data());
+  Dataset::write_fixed(file, frames_group + "/notes", rows.notes);
+}
+
+template <class T>
+std::vector<T> read_all(const File& file, const std::string& path, Type memory) {
+  const Dataset d = Dataset::open(file, path);
+  hsize_t n = 1;
+  for (const hsize_t k : d.dims()) n *= k;
+  std::vector<T> values(n);
+  d.read(file, Dims(d.dims().size(), 0), d.dims(), memory, values.data());
+  return values;
+}
+
+Rows read_rows(const File& file) {
+  Rows rows;
+  rows.frame = read_all<int64_t>(file, frames_group + "/index", Type::int64);
+  rows.table.step = read_all<int64_t>(file, frames_group + "/step", Type::int64);
+  rows.table.time = read_all<double>(file, frames_group + "/time", Type::real);
+  rows.table.n_atoms = read_all<int64_t>(file, frames_group + "/n_atoms", Type::int64);
+  const Dataset notes = Dataset::open(file, frames_group + "/notes");
+  rows.notes = notes.read_text(file, {0}, notes.dims());
+  const std::string box = std::string(h5::all_particles) + "/box";
+  const auto edges = read_all<double>(file, box + "/edges/value", Type::real);
+  const auto origin = read_all<double>(file, box + "/origin/value", Type::real);
+  const auto periodic = read_all<int32_t>(file, box + "/periodic/value", Type::int32);
+  const size_t n = rows.frame.size();
+  if (rows.table.step.size() != n || rows.table.time.size() != n || rows.table.n_atoms.size() != n ||
+      rows.notes.size() != n || edges.size() != 9 * n || origin.size() != 3 * n || periodic.size() != 3 * n)
+    throw InputError(fmt::format("{}: the tables of its frames differ in length", file.path()));
+  for (size_t k = 0; k < n; ++k) {
+    const double* e = edges.data() + 9 * k;
+    const double* o = origin.data() + 3 * k;
+    const int32_t* p = periodic.data() + 3 * k;
+    rows.table.box.emplace_back(Vec3{e[0], e[1], e[2]}, Vec3{e[3], e[4], e[5]}, Vec3{e[6], e[7], e[8]},
+                                Vec3{o[0], o[1], o[2]}, p[0] != 0, p[1] != 0, p[2] != 0);
+    rows.table.has_box.push_back(true);
+  }
+  return rows;
+}
+
+void describe(const File& file, const Element& element, const std::string& unit, const std::string& doc,
+              const std::vector<std::string>& components) {
+  if (!unit.empty()) h5::set_attribute(file, element.value(), "unit", h5::to_h5md_unit(unit));
+  if (!doc.empty()) h5::set_attribute(file, element.path(), "doc", doc);
+  if (!components.empty()) h5::set_attribute(file, element.path(), "component_names", components);
+}
+
+// Every time-dependent element below a group.
+void find_elements(const File& file, const std::string& group, std::vector<std::string>& found) {
+  if (!h5::exists(file, group) || !h5::is_group(file, group)) return;
+  if (h5::exists(file, group + "/value") && !h5::is_group(file, group + "/value")) found.push_back(group);
+  for (const std::string& name : h5::children(file, group)) {
+    const std::string path = group + "/" + name;
+    if (h5::is_group(file, path)) find_elements(file, path, found);
+  }
+}
+
+// Part files -> one file. Rows are copied piece by piece, so that the memory does not grow with them.
+class Merger {
+ public:
+  Merger(const std::string& path, bool compress) : out_(File::create(path)), elements_(compress) {}
+
+  File& file() { return out_; }
+
+  void add(const File& part, hsize_t row, int64_t n_frames_so_far) {
+    std::vector<std::string> paths;
+    for (const char* group : {"/particles", "/observables", "/grids"}) find_elements(part, group, paths);
+    for (const std::string& path : paths) {
+      if (path.starts_with(std::string(h5::all_particles) + "/box/")) continue;  // comes from the table
+      copy(part, path, row, static_cast<hsize_t>(n_frames_so_far));
+    }
+    copy_group_attributes(part, "/grids");
+  }
+
+  void finish(const Rows& rows) {
+    const std::string species = std::string(h5::all_particles) + "/species";
+    if (elements_.has(species)) species_.write(out_, species);
+    write_rows(out_, elements_, rows);
+    out_.close();
+  }
+
+ private:
+  void copy(const File& part, const std::string& path, hsize_t row, hsize_t out_row) {
+    const Dataset from = Dataset::open(part, path + "/value");
+    if (from.dims().empty() || row >= from.dims()[0])
+      throw InputError(fmt::format("{}, {}: expected {} frames", part.path(), path, row + 1));
+    const Dims item(from.dims().begin() + 1, from.dims().end());
+    const bool is_new = !elements_.has(path);
+    Element& to = elements_.get(out_, path, from.type(), item);
+    const bool is_species = path == std::string(h5::all_particles) + "/species";
+    if (is_new) copy_attributes(part, path, is_species);
+    std::vector<int32_t> new_index;
+    if (is_species) new_index = species_.add(h5::SpeciesTable::read(part, path));
+
+    hsize_t bytes_per_step = from.type() == Type::int32 ? 4 : 8;
+    for (size_t k = 1; k < item.size(); ++k) bytes_per_step *= std::max<hsize_t>(1, item[k]);
+    const hsize_t n = item.empty() ? 1 : item[0];
+    const hsize_t piece = std::max<hsize_t>(1, merge_bytes / bytes_per_step);
+    std::vector<char> buffer;
+    for (hsize_t first = 0; first < n; first += piece) {
+      const hsize_t count = std::min(piece, n - first);
+      Dims offset{row}, block{1};
+      offset.resize(item.size() + 1, 0);
+      block.insert(block.end(), item.begin(), item.end());
+      if (!item.empty()) {
+        offset[1] = first;
+        block[1] = count;
+      }
+      if (from.type() == Type::text) {
+        to.write_part_text(out_, out_row, item, first, count, from.read_text(part, offset, block));
+        continue;
+      }
+      buffer.resize(count * bytes_per_step);
+      from.read(part, offset, block, from.type(), buffer.data());
+      if (is_species) remap(buffer, new_index);
+      to.write_part(out_, out_row, item, first, count, buffer.data());
+    }
+  }
+
+  static void remap(std::vector<char>& buffer, const std::vector<int32_t>& new_index) {
+    auto* type = reinterpret_cast<int32_t*>(buffer.data());
+    for (size_t i = 0; i < buffer.size() / sizeof(int32_t); ++i)
+      if (type[i] >= 0 && static_cast<size_t>(type[i]) < new_index.size()) type[i] = new_index[static_cast<size_t>(type[i])];
+  }
+
+  void copy_attributes(const File& part, const std::string& path, bool is_species) {
+    for (const std::string& object : {path, path + "/value"})
+      for (const std::string& name : h5::attribute_names(part, object)) {
+        if (is_species && object == path) continue;  // the united list comes at the end
+        copy_text_attribute(part, object, name);
+      }
+  }
+
+  void copy_text_attribute(const File& part, const std::string& object, const std::string& name) {
+    const std::vector<std::string> text = h5::text_attribute(part, object, name);
+    if (name == "component_names")
+      h5::set_attribute(out_, object, name, text);
+    else if (!text.empty())
+      h5::set_attribute(out_, object, name, text[0]);
+  }
+
+  // /grids/<name> is a group of elements with a doc of its own.
+  void copy_group_attributes(const File& part, const std::string& parent) {
+    if (!h5::exists(part, parent)) return;
+    for (const std::string& name : h5::children(part, parent)) {
+      const std::string path = parent + "/" + name;
+      for (const std::string& attribute : h5::attribute_names(part, path))
+        if (!h5::has_attribute(out_, path, attribute)) copy_text_attribute(part, path, attribute);
+    }
+  }
+
+  File out_;
+  Elements elements_;
+  h5::SpeciesTable species_;
+};
+
+class H5ResultsWriter final : public ResultsWriter {
+ public:
+  H5ResultsWriter(const std::string& path, const Provenance& provenance, const ResultsOptions& options)
+      : path_(path),
+        folder_(path + ".partial"),
+        provenance_(provenance),
+        options_(options),
+        fingerprint_(fingerprint_of(provenance, options)) {
+    const auto held = h5::lock();
+    std::error_code ignored;
+    if (fs::is_directory(path_, ignored))
+      throw ResourceError(fmt::format("{}: cannot write: it is a folder; expected the name of a file", path_));
+    if (options.resume) adopt_final_file();
+    open_folder();
+  }
+
+  ~H5ResultsWriter() override {
+    const auto held = h5::lock();
+    if (part_.is_open()) {
+      part_elements_.reset();
+      part_ = {};
+      ::unlink(part_temporary().c_str());
+    }
+    std::error_code ignored;
+    if (sources_.empty()) fs::remove_all(folder_, ignored);  // nothing to resume
+  }
+
+  bool has_frame(int64_t frame) const override { return sources_.count(frame) > 0; }
+
+  void begin_grid(int64_t frame, const GridShape& grid) override {
+    const auto held = h5::lock();
+    open_part(frame);
+    grid_ = grid;
+    next_plane_ = 0;
+    const std::string path = "/grids/" + grid.name;
+    const Dims n = grid_dims();
+    Element& value = part_elements_->get(part_, path, Type::real, n);
+    describe(part_, value, grid.unit, grid.doc, {});
+    const Box& b = grid.box;
+    const double edges[] = {b.a.x, b.a.y, b.a.z, b.b.x, b.b.y, b.b.z, b.c.x, b.c.y, b.c.z};
+    const double origin[] = {b.origin.x, b.origin.y, b.origin.z};
+    Element& e = part_elements_->get(part_, path + "/edges", Type::real, {3, 3});
+    e.write(part_, 0, {3, 3}, edges);
+    describe(part_, e, "A", "cell vectors, one per row", {});
+    Element& o = part_elements_->get(part_, path + "/origin", Type::real, {3});
+    o.write(part_, 0, {3}, origin);
+    describe(part_, o, "A", "position of grid point (0, 0, 0)", {});
+    part_elements_->get(part_, path + "/shape", Type::int64, {3}).write(part_, 0, {3}, grid.n);
+  }
+
+  void write_planes(int64_t first_plane, int64_t n_planes, const double* values) override {
+    const auto held = h5::lock();
+    if (!grid_ || first_plane != next_plane_ || n_planes < 0 || first_plane + n_planes > grid_->n[0])
+      throw std::logic_error(fmt::format("grid planes {} to {} out of order", first_plane, first_plane + n_planes));
+    part_elements_->get(part_, "/grids/" + grid_->name, Type::real, grid_dims())
+        .write_part(part_, 0, grid_dims(), static_cast<hsize_t>(first_plane), static_cast<hsize_t>(n_planes), values);
+    next_plane_ += n_planes;
+  }
+
+  void end_grid() override {
+    if (!grid_ || next_plane_ != grid_->n[0]) throw std::logic_error("a grid ends before its last plane");
+    grid_.reset();
+  }
+
+  void write(const Frame& frame, const FrameResults& results) override {
+    const auto held = h5::lock();
+    if (grid_) throw std::logic_error("a frame is written before its grid is complete");
+    open_part(results.frame);
+    if (options_.write_positions) write_atoms(frame);
+    for (const Field& field : results.fields) write_field(field, results);
+    for (const Observable& observable : results.observables) write_observable(observable, results);
+
+    Rows rows;
+    rows.frame = {results.frame};
+    rows.notes.emplace_back();
+    for (const std::string& note : results.notes) rows.notes[0] += (rows.notes[0].empty() ? "" : "\n") + note;
+    rows.table = {{results.step}, {results.n_atoms}, {results.time}, {results.box}, {true}};
+    write_rows(part_, *part_elements_, rows);
+    part_.close();
+    part_elements_.reset();
+    part_ = {};
+    const std::string name = part_name(results.frame);
+    sync_to_disk(part_temporary());
+    rename_durably(part_temporary(), name);
+    sources_[results.frame] = {name, 0};
+  }
+
+  void close() override {
+    const auto held = h5::lock();
+    if (part_.is_open()) throw std::logic_error("the results are closed while a frame is half written");
+    bool only_final = true;
+    for (const auto& [frame, source] : sources_) only_final = only_final && source.file == path_;
+    if (sources_.size() == 1 && !only_final) {
+      rename_durably(sources_.begin()->second.file, path_);
+    } else if (!only_final || sources_.empty()) {
+      merge();
+    }
+    std::error_code error;
+    fs::remove_all(folder_, error);
+    if (error) throw ResourceError(fmt::format("{}: cannot remove: {}", folder_, error.message()));
+  }
+
+ private:
+  struct Source {
+    std::string file;
+    hsize_t row = 0;
+  };
+
+  Dims grid_dims() const {
+    return {static_cast<hsize_t>(grid_->n[0]), static_cast<hsize_t>(grid_->n[1]), static_cast<hsize_t>(grid_->n[2])};
+  }
+  std::string part_name(int64_t frame) const { return fmt::format("{}/frame_{:09d}.h5", folder_, frame); }
+  std::string part_temporary() const { return part_name(part_frame_) + ".tmp"; }
+
+  // A complete results file under the final name: its frames need no work.
+  void adopt_final_file() {
+    if (!fs::exists(path_)) return;
+    json then;
+    Rows rows;
+    try {
+      const File file = File::open(path_);
+      const auto text = h5::text_attribute(file, parameters_group, "fingerprint");
+      if (text.empty()) throw InputError("no fingerprint");
+      then = json::parse(text[0]);
+      rows = read_rows(file);
+    } catch (const std::exception&) {
+      throw UsageError(fmt::format("{}: --resume expects results of this program, found another file; remove it or choose "
+                                   "another name",
+                                   path_));
+    }
+    refuse_other(then, path_);
+    for (size_t k = 0; k < rows.frame.size(); ++k) sources_[rows.frame[k]] = {path_, k};
+  }
+
+  void refuse_other(const json& then, const std::string& where) const {
+    if (then == fingerprint_) return;
+    throw UsageError(fmt::format("{}: --resume expects the run that began it, but {}; remove it to start anew", where,
+                                 difference(then, fingerprint_)));
+  }
+
+  void open_folder() {
+    const std::string manifest = folder_ + "/manifest.json";
+    if (fs::exists(manifest)) {
+      bool any = false;
+      for (const auto& entry : fs::directory_iterator(folder_)) any = any || entry.path().extension() == ".h5";
+      if (any && !options_.resume)
+        throw UsageError(fmt::format("{}: holds frames of an unfinished run; continue it with --resume, or remove the folder",
+                                     folder_));
+      if (options_.resume) {
+        std::ifstream in(manifest);
+        const json then = json::parse(in, nullptr, false);
+        if (any) refuse_other(then.is_object() ? then.value("fingerprint", json()) : json(), folder_);
+        adopt_parts();
+      }
+    }
+    std::error_code error;
+    fs::create_directories(folder_, error);
+    if (error || !fs::is_directory(folder_))
+      throw ResourceError(fmt::format("{}: cannot make the folder: {}", folder_, error ? error.message() : "a file has its name"));
+    for (const auto& entry : fs::directory_iterator(folder_))
+      if (entry.path().extension() == ".tmp") fs::remove(entry.path(), error);
+    OutputFile out(manifest);
+    const std::string text = text_of({{"program", "grainfield"}, {"fingerprint", fingerprint_}, {"command", provenance_.command}});
+    out.write(text.data(), text.size());
+    out.close();
+  }
+
+  void adopt_parts() {
+    const std::string expected = text_of(fingerprint_);
+    for (const auto& entry : fs::directory_iterator(folder_)) {
+      if (entry.path().extension() != ".h5") continue;
+      try {
+        const File file = File::open(entry.path().string());
+        const Rows rows = read_rows(file);
+        const auto text = h5::text_attribute(file, parameters_group, "fingerprint");
+        if (rows.frame.size() == 1 && text.size() == 1 && text[0] == expected)
+          sources_.try_emplace(rows.frame[0], Source{entry.path().string(), 0});
+      } catch (const InputError&) {
+        // Not readable (a disk that lost data): the frame is computed again.
+      }
+    }
+  }
+
+  void open_part(int64_t frame) {
+    if (part_.is_open()) {
+      if (part_frame_ != frame)
+        throw std::logic_error(fmt::format("frame {} begins while frame {} is half written", frame, part_frame_));
+      return;
+    }
+    part_frame_ = frame;
+    part_ = File::create(part_temporary());
+    part_.set_name(path_);
+    part_elements_.emplace(options_.compress);
+    h5::write_metadata(part_, provenance_.version);
+    write_provenance(part_, provenance_, text_of(fingerprint_));
+  }
+
+  void write_atoms(const Frame& frame) {
+    const auto n = static_cast<hsize_t>(frame.n_atoms());
+    const std::string all = h5::all_particles;
+    Element& position = part_elements_->get(part_, all + "/position", Type::real, {n, 3});
+    position.write(part_, 0, {n, 3}, frame.position.data());
+    describe(part_, position, "A", "", {});
+    h5::SpeciesTable species;
+    const std::vector<int32_t> index = species.add(frame.species);
+    std::vector<int32_t> type(frame.type.size());
+    for (size_t i = 0; i < type.size(); ++i) type[i] = index[static_cast<size_t>(frame.type[i])];
+    part_elements_->get(part_, all + "/species", Type::int32, {n}).write(part_, 0, {n}, type.data());
+    species.write(part_, all + "/species");
+    std::vector<int64_t> id = frame.id;
+    for (hsize_t i = 0; frame.id.empty() && i < n; ++i) id.push_back(static_cast<int64_t>(i) + 1);
+    part_elements_->get(part_, all + "/id", Type::int64, {n}).write(part_, 0, {n}, id.data());
+  }
+
+  void write_field(const Field& field, const FrameResults& results) {
+    Dims dims{static_cast<hsize_t>(results.n_atoms)};
+    if (field.components > 1) dims.push_back(static_cast<hsize_t>(field.components));
+    const size_t expected = static_cast<size_t>(results.n_atoms) * static_cast<size_t>(field.components);
+    const size_t found = field.is_integer ? field.integer.size() : field.real.size();
+    if (found != expected)
+      throw std::logic_error(fmt::format("field {} has {} values; expected {}", field.name, found, expected));
+    Element& e = part_elements_->get(part_, std::string(h5::all_particles) + "/" + field.name,
+                                     field.is_integer ? Type::int32 : Type::real, dims);
+    e.write(part_, 0, dims, field.is_integer ? static_cast<const void*>(field.integer.data()) : field.real.data());
+    describe(part_, e, field.unit, field.doc, field.component_names);
+  }
+
+  void write_observable(const Observable& observable, const FrameResults& results) {
+    Dims dims;
+    size_t expected = 1;
+    for (const int64_t d : observable.shape) {
+      dims.push_back(static_cast<hsize_t>(d));
+      expected *= static_cast<size_t>(d);
+    }
+    const size_t found = observable.is_integer ? observable.integer.size() : observable.real.size();
+    if (found != expected)
+      throw std::logic_error(fmt::format("frame {}: observable {} has {} values; expected {}", results.frame,
+                                         observable.name, found, expected));
+    Element& e = part_elements_->get(part_, "/observables/" + observable.name,
+                                     observable.is_integer ? Type::int64 : Type::real, dims);
+    e.write(part_, 0, dims,
+            observable.is_integer ? static_cast<const void*>(observable.integer.data()) : observable.real.data());
+    describe(part_, e, observable.unit, observable.doc, {});
+  }
+
+  void merge() {
+    const std::string temporary = path_ + ".tmp";
+    Merger merger(temporary, options_.compress);
+    merger.file().set_name(path_);
+    h5::write_metadata(merger.file(), provenance_.version);
+    write_provenance(merger.file(), provenance_, text_of(fingerprint_));
+    if (sources_.empty()) h5::create_group(merger.file(), h5::all_particles);
+    Rows all;
+    File file;
+    std::string open_name;
+    Rows rows;
+    for (const auto& [frame, source] : sources_) {
+      if (open_name != source.file) {
+        file = File::open(source.file);
+        rows = read_rows(file);
+        open_name = source.file;
+      }
+      merger.add(file, source.row, static_cast<int64_t>(all.frame.size()));
+      const auto r = static_cast<size_t>(source.row);
+      all.frame.push_back(frame);
+      all.notes.push_back(rows.notes[r]);
+      all.table.step.push_back(rows.table.step[r]);
+      all.table.time.push_back(rows.table.time[r]);
+      all.table.n_atoms.push_back(rows.table.n_atoms[r]);
+      all.table.box.push_back(rows.table.box[r]);
+      all.table.has_box.push_back(true);
+    }
+    merger.finish(all);
+    sync_to_disk(temporary);
+    rename_durably(temporary, path_);
+  }
+
+  std::string path_, folder_;
+  Provenance provenance_;
+  ResultsOptions options_;
+  json fingerprint_;
+  std::map<int64_t, Source> sources_;
+
+  // The frame in hand.
+  int64_t part_frame_ = 0;
+  File part_;
+  std::optional<Elements> part_elements_;
+  std::optional<GridShape> grid_;
+  int64_t next_plane_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<ResultsWriter> open_results(const std::string& path, const Provenance& provenance,
+                                            const ResultsOptions& options) {
+  return std::make_unique<H5ResultsWriter>(path, provenance, options);
+}
+
+}  // namespace grainfield

@@ -293,13 +293,13 @@ class ExtXyz final : public Reader {
       source_->fail(properties_line, "expected species:S:1, Z:I:1 or type:I:1 in Properties, found none");
 
     SymbolTable names;
-    std::vector<Field> fields;
+    std::vector<RowField> fields;
     bool has_id = false;
     for (const Property& p : header.properties) {
       if (&p == position) {
         for (int k = 0; k < 3; ++k) fields.push_back({p.name, &frame.position, 3, k, true});
       } else if (&p == species) {
-        fields.push_back({p.name, Field::Symbols{&frame.type, &names}});
+        fields.push_back({p.name, RowField::Symbols{&frame.type, &names}});
       } else if (&p == number || &p == type) {
         fields.push_back({p.name, &frame.type});
       } else if (p.name == "id" && p.kind == 'I' && p.components == 1) {
@@ -326,7 +326,7 @@ class ExtXyz final : public Reader {
     validate(frame, where());
   }
 
-  static void add_column(const Property& p, std::vector<Field>& fields, ColumnStore& store) {
+  static void add_column(const Property& p, std::vector<RowField>& fields, ColumnStore& store) {
     struct Alias {
       std::string_view from;
       char kind;
@@ -353,7 +353,7 @@ class ExtXyz final : public Reader {
     if (alias) column.unit = alias->unit;
     for (int c = 0; c < p.components; ++c) {
       fields.push_back(ColumnStore::field(column, p.name, c));
-      if (p.kind == 'L') fields.back().target = Field::Logical{&column.integer};
+      if (p.kind == 'L') fields.back().target = RowField::Logical{&column.integer};
     }
   }
 

@@ -46,8 +46,8 @@ Column& ColumnStore::add(const std::string& name, Column::Kind kind, int compone
   return column;
 }
 
-Field ColumnStore::field(Column& column, const std::string& name_in_file, int component, double factor) {
-  Field field;
+RowField ColumnStore::field(Column& column, const std::string& name_in_file, int component, double factor) {
+  RowField field;
   field.name = name_in_file;
   field.components = column.components;
   field.component = component;

@@ -21,7 +21,7 @@ class ColumnStore {
   // The address stays valid for as long as the store, whatever is added after it.
   Column& add(const std::string& name, Column::Kind kind, int components);
   // The field that fills component `component` of the column.
-  static Field field(Column& column, const std::string& name_in_file, int component, double factor = 1);
+  static RowField field(Column& column, const std::string& name_in_file, int component, double factor = 1);
   // Moves the columns into the frame, in the order of their addition.
   void finish();
 

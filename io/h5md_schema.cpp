@@ -5,7 +5,8 @@
 namespace grainfield::h5 {
 
 void write_metadata(const File& file, const std::string& version) {
-  for (const char* group : {"/h5md/author", "/h5md/creator", "/h5md/modules/units"}) create_group(file, group);
+  for (const char* group : {"/h5md/author", "/h5md/creator", "/h5md/modules/units"})
+    create_group(file, group);
   set_attribute(file, "/h5md", "version", std::vector<int64_t>{1, 1});
   set_fixed_attribute(file, "/h5md/author", "name", {"unknown"}, true);
   set_fixed_attribute(file, "/h5md/creator", "name", {"grainfield"}, true);
@@ -21,8 +22,8 @@ Element::Element(const File& file, std::string path, Type type, const Dims& firs
   dataset_ = Dataset::create(file, value(), type, dims, compress);
 }
 
-void Element::place(const File& file, hsize_t row, const Dims& item_dims, hsize_t first, hsize_t count, Dims& offset,
-                    Dims& block) {
+void Element::place(const File& file, hsize_t row, const Dims& item_dims, hsize_t first, hsize_t count,
+                    Dims& offset, Dims& block) {
   Dims least{row + 1};
   least.insert(least.end(), item_dims.begin(), item_dims.end());
   dataset_.grow(file, least);
@@ -43,8 +44,8 @@ void Element::write_part(const File& file, hsize_t row, const Dims& item_dims, h
   dataset_.write(file, offset, block, dataset_.type(), data);
 }
 
-void Element::write_part_text(const File& file, hsize_t row, const Dims& item_dims, hsize_t first, hsize_t count,
-                              const std::vector<std::string>& text) {
+void Element::write_part_text(const File& file, hsize_t row, const Dims& item_dims, hsize_t first,
+                              hsize_t count, const std::vector<std::string>& text) {
   Dims offset, block;
   place(file, row, item_dims, first, count, offset, block);
   dataset_.write_text(file, offset, block, text);
@@ -54,7 +55,8 @@ void Element::write(const File& file, hsize_t row, const Dims& item_dims, const 
   write_part(file, row, item_dims, 0, item_dims.empty() ? 1 : item_dims[0], data);
 }
 
-void Element::write_text(const File& file, hsize_t row, const Dims& item_dims, const std::vector<std::string>& text) {
+void Element::write_text(const File& file, hsize_t row, const Dims& item_dims,
+                         const std::vector<std::string>& text) {
   write_part_text(file, row, item_dims, 0, item_dims.empty() ? 1 : item_dims[0], text);
 }
 

@@ -1,5 +1,6 @@
 // H5MD 1.1 as Grainfield writes it (io/FORMAT.md): what snapshots and results have in common.
-// Specification: de Buyl, Colberg, Hoefling, Comput. Phys. Commun. 185, 1546 (2014) and H5MD 1.1.0, nongnu.org/h5md.
+// Specification: de Buyl, Colberg, Hoefling, Comput. Phys. Commun. 185, 1546 (2014) and H5MD 1.1.0,
+// nongnu.org/h5md.
 #pragma once
 
 #include <map>
@@ -19,9 +20,9 @@ inline constexpr const char* our_parameters = "/parameters/grainfield";
 // /h5md with version, author, creator and the units module.
 void write_metadata(const File& file, const std::string& version);
 
-// A time-dependent element <path>/{value, step, time}, written frame by frame; `step` and `time` come last, as
-// hard links. Rows may differ in shape: the dataset grows, and what a row does not cover keeps the fill value
-// (NaN, -1, "").
+// A time-dependent element <path>/{value, step, time}, written frame by frame; `step` and `time` come last,
+// as hard links. Rows may differ in shape: the dataset grows, and what a row does not cover keeps the fill
+// value (NaN, -1, "").
 class Element {
  public:
   Element(const File& file, std::string path, Type type, const Dims& first_item_dims, bool compress);
@@ -30,7 +31,8 @@ class Element {
   void write(const File& file, hsize_t row, const Dims& item_dims, const void* data);
   void write_text(const File& file, hsize_t row, const Dims& item_dims, const std::vector<std::string>& text);
   // Part of a row along the first item dimension, for data that come in pieces.
-  void write_part(const File& file, hsize_t row, const Dims& item_dims, hsize_t first, hsize_t count, const void* data);
+  void write_part(const File& file, hsize_t row, const Dims& item_dims, hsize_t first, hsize_t count,
+                  const void* data);
   void write_part_text(const File& file, hsize_t row, const Dims& item_dims, hsize_t first, hsize_t count,
                        const std::vector<std::string>& text);
   // Gives the value n_rows frames, even where the last ones have nothing.
@@ -38,7 +40,8 @@ class Element {
   Type type() const { return dataset_.type(); }
 
  private:
-  void place(const File& file, hsize_t row, const Dims& item_dims, hsize_t first, hsize_t count, Dims& offset, Dims& block);
+  void place(const File& file, hsize_t row, const Dims& item_dims, hsize_t first, hsize_t count, Dims& offset,
+             Dims& block);
   std::string path_;
   Dataset dataset_;
 };
@@ -70,8 +73,8 @@ struct FrameTable {
 // has a box. Call before Elements::finish.
 void write_box(const File& file, Elements& elements, const std::string& group, const FrameTable& frames);
 
-// step and time of the frames as H5MD wants them, non-decreasing: where the frames' own are not, the step is the
-// frame's number and the time is left out; the frames' own are in <our_parameters>/frames in any case.
+// step and time of the frames as H5MD wants them, non-decreasing: where the frames' own are not, the step is
+// the frame's number and the time is left out; the frames' own are in <our_parameters>/frames in any case.
 std::vector<int64_t> increasing_steps(const std::vector<int64_t>& step);
 std::vector<double> increasing_times(const std::vector<double>& time);
 // <our_parameters>/frames/{n_atoms, step, time}: one value per frame.
@@ -91,7 +94,8 @@ class SpeciesTable {
   std::vector<Species> species_;
 };
 
-// "eV/A^3" <-> "eV Ang-3": the strings of H5MD's units module. Text that is no product of powers stays as it is.
+// "eV/A^3" <-> "eV Ang-3": the strings of H5MD's units module. Text that is no product of powers stays as it
+// is.
 std::string to_h5md_unit(const std::string& unit);
 std::string from_h5md_unit(const std::string& unit);
 // The factor that brings numbers in an H5MD unit to A, ps, eV, e, amu; 1 for "" and 0 for an unknown unit.

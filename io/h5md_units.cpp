@@ -1,5 +1,5 @@
-// Unit strings of H5MD's units module (version 1.0): factors separated by blanks, each a symbol with an optional
-// signed power, such as "eV Ang-1".
+// Unit strings of H5MD's units module (version 1.0): factors separated by blanks, each a symbol with an
+// optional signed power, such as "eV Ang-1".
 #include <cctype>
 #include <cmath>
 #include <cstdlib>
@@ -35,7 +35,8 @@ bool parse(const std::string& unit, std::vector<Factor>& factors) {
       while (at < unit.size() && (std::isalpha(static_cast<unsigned char>(unit[at])) || unit[at] == '%'))
         f.symbol += unit[at++];
       if (at < unit.size() && unit[at] == '^') ++at;
-      if (at < unit.size() && (unit[at] == '+' || unit[at] == '-' || std::isdigit(static_cast<unsigned char>(unit[at])))) {
+      if (at < unit.size() &&
+          (unit[at] == '+' || unit[at] == '-' || std::isdigit(static_cast<unsigned char>(unit[at])))) {
         char* end = nullptr;
         f.power = static_cast<int>(std::strtol(unit.c_str() + at, &end, 10));
         if (end == unit.c_str() + at || f.power == 0) return false;
@@ -51,21 +52,41 @@ bool parse(const std::string& unit, std::vector<Factor>& factors) {
   return sign > 0 && !factors.empty();
 }
 
-// Conversion of symbols that other programs write to A, ps, eV, e, amu (CODATA 2018 where it is not a definition).
+// Conversion of symbols that other programs write to A, ps, eV, e, amu (CODATA 2018 where it is not a
+// definition).
 struct Symbol {
   const char* name;
   double factor;
 };
-constexpr double joule = 1 / 1.602176634e-19;          // eV
-constexpr double mole = 6.02214076e23;                 // 1
-constexpr double amu_in_kg = 1.66053906660e-27;        // kg
-constexpr Symbol symbols[] = {
-    {"Ang", 1},         {"A", 1},          {"Angstrom", 1},  {"angstrom", 1},      {"Angstroms", 1},
-    {"pm", 0.01},       {"nm", 10},        {"um", 1e4},      {"m", 1e10},          {"ps", 1},
-    {"fs", 1e-3},       {"ns", 1e3},       {"us", 1e6},      {"s", 1e12},          {"eV", 1},
-    {"meV", 1e-3},      {"J", joule},      {"kJ", 1e3 * joule}, {"kcal", 4184 * joule}, {"cal", 4.184 * joule},
-    {"mol", mole},      {"e", 1},          {"u", 1},         {"amu", 1},           {"g", 1e-3 / amu_in_kg},
-    {"kg", 1 / amu_in_kg}};
+constexpr double joule = 1 / 1.602176634e-19;    // eV
+constexpr double mole = 6.02214076e23;           // 1
+constexpr double amu_in_kg = 1.66053906660e-27;  // kg
+constexpr Symbol symbols[] = {{"Ang", 1},
+                              {"A", 1},
+                              {"Angstrom", 1},
+                              {"angstrom", 1},
+                              {"Angstroms", 1},
+                              {"pm", 0.01},
+                              {"nm", 10},
+                              {"um", 1e4},
+                              {"m", 1e10},
+                              {"ps", 1},
+                              {"fs", 1e-3},
+                              {"ns", 1e3},
+                              {"us", 1e6},
+                              {"s", 1e12},
+                              {"eV", 1},
+                              {"meV", 1e-3},
+                              {"J", joule},
+                              {"kJ", 1e3 * joule},
+                              {"kcal", 4184 * joule},
+                              {"cal", 4.184 * joule},
+                              {"mol", mole},
+                              {"e", 1},
+                              {"u", 1},
+                              {"amu", 1},
+                              {"g", 1e-3 / amu_in_kg},
+                              {"kg", 1 / amu_in_kg}};
 
 }  // namespace
 
@@ -86,7 +107,9 @@ std::string from_h5md_unit(const std::string& unit) {
   if (!parse(unit, factors)) return unit;
   std::string above, below;
   for (const Factor& f : factors) {
-    const std::string symbol = f.symbol == "Ang" || f.symbol == "Angstrom" ? "A" : f.symbol == "u" ? "amu" : f.symbol;
+    const std::string symbol = f.symbol == "Ang" || f.symbol == "Angstrom" ? "A"
+                               : f.symbol == "u"                           ? "amu"
+                                                                           : f.symbol;
     const int power = std::abs(f.power);
     std::string& side = f.power > 0 ? above : below;
     if (f.power < 0)

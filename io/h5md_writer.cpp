@@ -28,8 +28,8 @@ class H5mdWriter final : public Writer {
     const auto held = h5::lock();
     std::error_code ignored;
     if (std::filesystem::is_directory(partial_, ignored))
-      throw ResourceError(fmt::format("{}: cannot write: {} is a folder (an unfinished results file?); remove it first",
-                                      path, partial_));
+      throw ResourceError(fmt::format(
+          "{}: cannot write: {} is a folder (an unfinished results file?); remove it first", path, partial_));
     file_ = h5::File::create(partial_);
     file_.set_name(path);
     h5::write_metadata(file_, library_version());
@@ -120,11 +120,13 @@ class H5mdWriter final : public Writer {
     h5::Element& element = element_for(link, type, dims, h5::to_h5md_unit(c.unit));
     if (is_new && link != c.name) h5::set_attribute(file_, path, "name", c.name);
     if (element.type() != type)
-      throw InputError(fmt::format("{}, frame {}: column {} is of another kind than in earlier frames", path_, row, c.name));
+      throw InputError(fmt::format("{}, frame {}: column {} is of another kind than in earlier frames", path_,
+                                   row, c.name));
     if (type == Type::text)
       element.write_text(file_, row, dims, c.text);
     else
-      element.write(file_, row, dims, type == Type::real ? static_cast<const void*>(c.real.data()) : c.integer.data());
+      element.write(file_, row, dims,
+                    type == Type::real ? static_cast<const void*>(c.real.data()) : c.integer.data());
   }
 
   std::string path_, partial_;

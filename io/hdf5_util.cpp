@@ -13,7 +13,8 @@ namespace grainfield::h5 {
 
 namespace {
 
-constexpr hsize_t chunk_bytes = 1 << 20;      // HDF5's chunk cache: larger chunks bypass it, smaller ones cost more
+constexpr hsize_t chunk_bytes =
+    1 << 20;  // HDF5's chunk cache: larger chunks bypass it, smaller ones cost more
 constexpr hsize_t small_row_bytes = 1 << 16;  // rows below this share a chunk with the following frames
 constexpr unsigned deflate_level = 3;
 
@@ -28,7 +29,8 @@ std::string innermost_reason() {
       },
       &reason);
   H5Eclear2(H5E_DEFAULT);
-  // Low-level failures read "file write failed: time = ..., errno = 28, error message = 'No space left on device', ...".
+  // Low-level failures read "file write failed: time = ..., errno = 28, error message = 'No space left on
+  // device', ...".
   const size_t at = reason.find("error message = '");
   if (at != std::string::npos) {
     const size_t begin = at + std::char_traits<char>::length("error message = '");
@@ -39,10 +41,14 @@ std::string innermost_reason() {
 
 hid_t memory_type(Type type) {
   switch (type) {
-    case Type::real: return H5T_NATIVE_DOUBLE;
-    case Type::int32: return H5T_NATIVE_INT32;
-    case Type::int64: return H5T_NATIVE_INT64;
-    case Type::text: break;
+    case Type::real:
+      return H5T_NATIVE_DOUBLE;
+    case Type::int32:
+      return H5T_NATIVE_INT32;
+    case Type::int64:
+      return H5T_NATIVE_INT64;
+    case Type::text:
+      break;
   }
   return -1;
 }
@@ -57,10 +63,14 @@ Handle text_type() {
 
 Handle file_type(Type type) {
   switch (type) {
-    case Type::real: return {H5Tcopy(H5T_IEEE_F64LE), H5Tclose};
-    case Type::int32: return {H5Tcopy(H5T_STD_I32LE), H5Tclose};
-    case Type::int64: return {H5Tcopy(H5T_STD_I64LE), H5Tclose};
-    case Type::text: break;
+    case Type::real:
+      return {H5Tcopy(H5T_IEEE_F64LE), H5Tclose};
+    case Type::int32:
+      return {H5Tcopy(H5T_STD_I32LE), H5Tclose};
+    case Type::int64:
+      return {H5Tcopy(H5T_STD_I64LE), H5Tclose};
+    case Type::text:
+      break;
   }
   return text_type();
 }
@@ -92,12 +102,14 @@ Handle open_object(const File& file, const std::string& path) {
   return object;
 }
 
-void write_attribute(const File& file, const std::string& object, const std::string& name, hid_t type, const Dims* dims,
-                     const void* data) {
+void write_attribute(const File& file, const std::string& object, const std::string& name, hid_t type,
+                     const Dims* dims, const void* data) {
   const Handle owner = open_object(file, object);
-  const Handle space(dims ? H5Screate_simple(static_cast<int>(dims->size()), dims->data(), nullptr) : H5Screate(H5S_SCALAR),
-                     H5Sclose);
-  const Handle attribute(H5Acreate2(owner.get(), name.c_str(), type, space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  const Handle space(
+      dims ? H5Screate_simple(static_cast<int>(dims->size()), dims->data(), nullptr) : H5Screate(H5S_SCALAR),
+      H5Sclose);
+  const Handle attribute(H5Acreate2(owner.get(), name.c_str(), type, space.get(), H5P_DEFAULT, H5P_DEFAULT),
+                         H5Aclose);
   if (!attribute || H5Awrite(attribute.get(), type, data) < 0)
     file.fail(fmt::format("{} attribute {}", object, name), "cannot write");
 }
@@ -106,15 +118,16 @@ void write_attribute(const File& file, const std::string& object, const std::str
 Handle open_attribute(const File& file, const std::string& object, const std::string& name, size_t& n) {
   n = 0;
   if (!has_attribute(file, object, name)) return {};
-  Handle attribute(H5Aopen_by_name(file.id(), object.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  Handle attribute(H5Aopen_by_name(file.id(), object.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT),
+                   H5Aclose);
   if (!attribute) file.fail(fmt::format("{} attribute {}", object, name), "cannot open");
   const Handle space(H5Aget_space(attribute.get()), H5Sclose);
   n = static_cast<size_t>(std::max<hssize_t>(0, H5Sget_simple_extent_npoints(space.get())));
   return attribute;
 }
 
-// Strings as a dataset or attribute holds them, fixed or variable in length. `transfer` reads into a buffer of
-// the given memory type.
+// Strings as a dataset or attribute holds them, fixed or variable in length. `transfer` reads into a buffer
+// of the given memory type.
 std::vector<std::string> read_strings(hid_t stored, hid_t space, size_t n,
                                       const std::function<bool(hid_t type, void* data)>& transfer, bool& ok) {
   std::vector<std::string> text(n);
@@ -141,7 +154,8 @@ std::vector<std::string> read_strings(hid_t stored, hid_t space, size_t n,
 }
 
 template <class T>
-std::vector<T> number_attribute(const File& file, const std::string& object, const std::string& name, hid_t memory) {
+std::vector<T> number_attribute(const File& file, const std::string& object, const std::string& name,
+                                hid_t memory) {
   size_t n = 0;
   const Handle attribute = open_attribute(file, object, name, n);
   std::vector<T> values(n);
@@ -219,7 +233,8 @@ std::vector<std::string> children(const File& file, const std::string& group) {
     static_cast<std::vector<std::string>*>(out)->emplace_back(name);
     return 0;
   };
-  if (H5Literate(owner.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, add, &names) < 0) file.fail(group, "cannot list");
+  if (H5Literate(owner.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, add, &names) < 0)
+    file.fail(group, "cannot list");
   return names;
 }
 
@@ -248,23 +263,34 @@ Dataset Dataset::open(const File& file, const std::string& path) {
   d.dims_.resize(static_cast<size_t>(rank));
   if (rank > 0) H5Sget_simple_extent_dims(space.get(), d.dims_.data(), nullptr);
   switch (H5Tget_class(type.get())) {
-    case H5T_FLOAT: d.type_ = Type::real; break;
-    case H5T_INTEGER: d.type_ = H5Tget_size(type.get()) <= 4 ? Type::int32 : Type::int64; break;
-    case H5T_ENUM: d.type_ = Type::int32; break;
-    case H5T_STRING: d.type_ = Type::text; break;
-    default: file.fail(path, "expected real numbers, integers or strings");
+    case H5T_FLOAT:
+      d.type_ = Type::real;
+      break;
+    case H5T_INTEGER:
+      d.type_ = H5Tget_size(type.get()) <= 4 ? Type::int32 : Type::int64;
+      break;
+    case H5T_ENUM:
+      d.type_ = Type::int32;
+      break;
+    case H5T_STRING:
+      d.type_ = Type::text;
+      break;
+    default:
+      file.fail(path, "expected real numbers, integers or strings");
   }
   return d;
 }
 
-Dataset Dataset::create(const File& file, const std::string& path, Type type, const Dims& first_dims, bool compress) {
+Dataset Dataset::create(const File& file, const std::string& path, Type type, const Dims& first_dims,
+                        bool compress) {
   Dataset d;
   d.path_ = path;
   d.type_ = type;
   d.dims_ = first_dims;
   const Dims unlimited(first_dims.size(), H5S_UNLIMITED);
   const Dims chunk = chunks_for(first_dims, type_bytes(type));
-  const Handle space(H5Screate_simple(static_cast<int>(first_dims.size()), first_dims.data(), unlimited.data()), H5Sclose);
+  const Handle space(
+      H5Screate_simple(static_cast<int>(first_dims.size()), first_dims.data(), unlimited.data()), H5Sclose);
   const Handle plan(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
   H5Pset_chunk(plan.get(), static_cast<int>(chunk.size()), chunk.data());
   const double nan = std::numeric_limits<double>::quiet_NaN();
@@ -278,20 +304,23 @@ Dataset Dataset::create(const File& file, const std::string& path, Type type, co
   const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
   H5Pset_create_intermediate_group(links.get(), 1);
   const Handle stored = file_type(type);
-  d.handle_ = Handle(H5Dcreate2(file.id(), path.c_str(), stored.get(), space.get(), links.get(), plan.get(), H5P_DEFAULT),
-                     H5Dclose);
+  d.handle_ = Handle(
+      H5Dcreate2(file.id(), path.c_str(), stored.get(), space.get(), links.get(), plan.get(), H5P_DEFAULT),
+      H5Dclose);
   if (!d.handle_) file.fail(path, "cannot create");
   return d;
 }
 
-void Dataset::write_fixed(const File& file, const std::string& path, Type type, const Dims& dims, const void* data) {
+void Dataset::write_fixed(const File& file, const std::string& path, Type type, const Dims& dims,
+                          const void* data) {
   const Handle space(H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr), H5Sclose);
   const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
   H5Pset_create_intermediate_group(links.get(), 1);
   const Handle stored = file_type(type);
   const Handle memory = type == Type::text ? text_type() : Handle(H5Tcopy(memory_type(type)), H5Tclose);
   const Handle dataset(
-      H5Dcreate2(file.id(), path.c_str(), stored.get(), space.get(), links.get(), H5P_DEFAULT, H5P_DEFAULT), H5Dclose);
+      H5Dcreate2(file.id(), path.c_str(), stored.get(), space.get(), links.get(), H5P_DEFAULT, H5P_DEFAULT),
+      H5Dclose);
   if (!dataset) file.fail(path, "cannot create");
   if (product(dims) > 0 && H5Dwrite(dataset.get(), memory.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
     file.fail(path, "cannot write");
@@ -304,7 +333,8 @@ void Dataset::write_fixed(const File& file, const std::string& path, const std::
 }
 
 void Dataset::grow(const File& file, const Dims& at_least) {
-  if (at_least.size() != dims_.size()) file.fail(path_, "the number of dimensions changes from frame to frame");
+  if (at_least.size() != dims_.size())
+    file.fail(path_, "the number of dimensions changes from frame to frame");
   Dims dims = dims_;
   for (size_t k = 0; k < dims.size(); ++k) dims[k] = std::max(dims[k], at_least[k]);
   if (dims == dims_) return;
@@ -312,7 +342,8 @@ void Dataset::grow(const File& file, const Dims& at_least) {
   dims_ = dims;
 }
 
-void Dataset::transfer(const File& file, const Dims& offset, const Dims& count, hid_t memory, void* data, bool write) const {
+void Dataset::transfer(const File& file, const Dims& offset, const Dims& count, hid_t memory, void* data,
+                       bool write) const {
   if (product(count) == 0) return;
   const Handle space(H5Dget_space(id()), H5Sclose);
   Handle block;
@@ -328,7 +359,8 @@ void Dataset::transfer(const File& file, const Dims& offset, const Dims& count, 
   if (status < 0) file.fail(path_, write ? "cannot write" : "cannot read");
 }
 
-void Dataset::write(const File& file, const Dims& offset, const Dims& count, Type memory, const void* data) const {
+void Dataset::write(const File& file, const Dims& offset, const Dims& count, Type memory,
+                    const void* data) const {
   transfer(file, offset, count, memory_type(memory), const_cast<void*>(data), true);
 }
 
@@ -364,7 +396,8 @@ void Dataset::close(const File& file) {
   if (!handle_.reset()) file.fail(path_, "cannot write");
 }
 
-void set_attribute(const File& file, const std::string& object, const std::string& name, const std::string& value) {
+void set_attribute(const File& file, const std::string& object, const std::string& name,
+                   const std::string& value) {
   const Handle type = text_type();
   const char* data = value.c_str();
   write_attribute(file, object, name, type.get(), nullptr, &data);
@@ -384,7 +417,8 @@ void set_fixed_attribute(const File& file, const std::string& object, const std:
   size_t width = 1;
   for (const std::string& s : values) width = std::max(width, s.size());
   std::vector<char> data(width * values.size(), '\0');
-  for (size_t k = 0; k < values.size(); ++k) std::copy(values[k].begin(), values[k].end(), data.begin() + static_cast<int64_t>(k * width));
+  for (size_t k = 0; k < values.size(); ++k)
+    std::copy(values[k].begin(), values[k].end(), data.begin() + static_cast<int64_t>(k * width));
   const Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
   H5Tset_size(type.get(), width);
   H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
@@ -399,7 +433,8 @@ void set_attribute(const File& file, const std::string& object, const std::strin
   write_attribute(file, object, name, type.get(), scalar ? nullptr : &dims, values.data());
 }
 
-void set_attribute(const File& file, const std::string& object, const std::string& name, const std::vector<double>& values) {
+void set_attribute(const File& file, const std::string& object, const std::string& name,
+                   const std::vector<double>& values) {
   const Dims dims{values.size()};
   write_attribute(file, object, name, H5T_NATIVE_DOUBLE, &dims, values.data());
 }
@@ -415,11 +450,13 @@ std::vector<std::string> attribute_names(const File& file, const std::string& ob
     static_cast<std::vector<std::string>*>(out)->emplace_back(name);
     return 0;
   };
-  if (H5Aiterate2(owner.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, add, &names) < 0) file.fail(object, "cannot list attributes");
+  if (H5Aiterate2(owner.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, add, &names) < 0)
+    file.fail(object, "cannot list attributes");
   return names;
 }
 
-std::vector<std::string> text_attribute(const File& file, const std::string& object, const std::string& name) {
+std::vector<std::string> text_attribute(const File& file, const std::string& object,
+                                        const std::string& name) {
   size_t n = 0;
   const Handle attribute = open_attribute(file, object, name, n);
   if (!attribute) return {};
@@ -427,7 +464,8 @@ std::vector<std::string> text_attribute(const File& file, const std::string& obj
   const Handle space(H5Aget_space(attribute.get()), H5Sclose);
   bool ok = false;
   std::vector<std::string> text = read_strings(
-      stored.get(), space.get(), n, [&](hid_t type, void* data) { return H5Aread(attribute.get(), type, data) >= 0; }, ok);
+      stored.get(), space.get(), n,
+      [&](hid_t type, void* data) { return H5Aread(attribute.get(), type, data) >= 0; }, ok);
   if (!ok) file.fail(fmt::format("{} attribute {}", object, name), "expected strings");
   return text;
 }

@@ -78,9 +78,11 @@ class Dataset {
   Dataset() = default;
   static Dataset open(const File& file, const std::string& path);
   // Chunked, of unlimited size in every dimension, filled with NaN, -1 or "". `first_dims` guides the chunks.
-  static Dataset create(const File& file, const std::string& path, Type type, const Dims& first_dims, bool compress);
+  static Dataset create(const File& file, const std::string& path, Type type, const Dims& first_dims,
+                        bool compress);
   // Fixed size, written at once.
-  static void write_fixed(const File& file, const std::string& path, Type type, const Dims& dims, const void* data);
+  static void write_fixed(const File& file, const std::string& path, Type type, const Dims& dims,
+                          const void* data);
   static void write_fixed(const File& file, const std::string& path, const std::vector<std::string>& text);
 
   Type type() const { return type_; }
@@ -92,19 +94,22 @@ class Dataset {
   // A block of the dataset; data are doubles, int32_t, int64_t by `memory`, converted where the file differs.
   void write(const File& file, const Dims& offset, const Dims& count, Type memory, const void* data) const;
   void read(const File& file, const Dims& offset, const Dims& count, Type memory, void* data) const;
-  void write_text(const File& file, const Dims& offset, const Dims& count, const std::vector<std::string>& text) const;
+  void write_text(const File& file, const Dims& offset, const Dims& count,
+                  const std::vector<std::string>& text) const;
   std::vector<std::string> read_text(const File& file, const Dims& offset, const Dims& count) const;
   void close(const File& file);
 
  private:
-  void transfer(const File& file, const Dims& offset, const Dims& count, hid_t memory, void* data, bool write) const;
+  void transfer(const File& file, const Dims& offset, const Dims& count, hid_t memory, void* data,
+                bool write) const;
   Handle handle_;
   std::string path_;
   Type type_ = Type::real;
   Dims dims_;
 };
 
-void set_attribute(const File& file, const std::string& object, const std::string& name, const std::string& value);
+void set_attribute(const File& file, const std::string& object, const std::string& name,
+                   const std::string& value);
 // H5MD asks for fixed-length strings in its own metadata.
 void set_fixed_attribute(const File& file, const std::string& object, const std::string& name,
                          const std::vector<std::string>& values, bool scalar);

@@ -340,7 +340,7 @@ class LammpsData final : public Reader {
                                 "flags), found {}",
                                 width, width + 3, style.name, row.size()));
 
-    std::vector<Field> fields;
+    std::vector<RowField> fields;
     SymbolTable types;
     for (const Part part : style.parts) switch (part) {
         case Part::id:
@@ -350,7 +350,7 @@ class LammpsData final : public Reader {
           if (label_.empty())
             fields.push_back({"type", &frame.type});
           else
-            fields.push_back({"type", Field::Symbols{&frame.type, &types}});
+            fields.push_back({"type", RowField::Symbols{&frame.type, &types}});
           break;
         case Part::molecule:
           fields.push_back(ColumnStore::field(store.add("mol", Column::Kind::integer, 1), "mol", 0));
@@ -405,7 +405,7 @@ class LammpsData final : public Reader {
     std::vector<int64_t> id;
     Column& velocity = store.add("velocity", Column::Kind::real, 3);
     velocity.unit = "A/ps";
-    std::vector<Field> fields{{"id", &id}};
+    std::vector<RowField> fields{{"id", &id}};
     for (int k = 0; k < 3; ++k)
       fields.push_back(ColumnStore::field(velocity, fmt::format("v{}", "xyz"[k]), k, factors_.velocity));
     RowsOptions rows{options_.threads, options_.chunk_bytes};

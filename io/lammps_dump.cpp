@@ -213,9 +213,9 @@ class LammpsDump final : public Reader {
     if (units_ != "metal") frame.info.emplace_back("units", units_);
     frame.box = header.box;
 
-    std::vector<Field> fields(names.size());
+    std::vector<RowField> fields(names.size());
     std::vector<bool> taken(names.size());
-    const auto take = [&](std::string_view name, Field field) {
+    const auto take = [&](std::string_view name, RowField field) {
       const int64_t k = find(names, name);
       if (k < 0) return false;
       field.name = name;
@@ -228,7 +228,7 @@ class LammpsDump final : public Reader {
     SymbolTable elements;
     std::vector<int32_t> element;
     const bool has_id = take("id", {{}, &frame.id});
-    const bool has_element = take("element", {{}, Field::Symbols{&element, &elements}});
+    const bool has_element = take("element", {{}, RowField::Symbols{&element, &elements}});
     const bool has_type = take("type", {{}, &frame.type});
     if (!has_type && !has_element)
       source_->fail(atoms_line, "expected the column 'type' or 'element', found neither");
@@ -270,7 +270,7 @@ class LammpsDump final : public Reader {
 
   // The columns that have no meaning for the engine's box and species, under the names of io/FORMAT.md.
   static void add_columns(const std::vector<std::string>& names, std::vector<bool>& taken,
-                          std::vector<Field>& fields, ColumnStore& store, const UnitFactors& units) {
+                          std::vector<RowField>& fields, ColumnStore& store, const UnitFactors& units) {
     struct Vector {
       const char* name;
       const char* unit;

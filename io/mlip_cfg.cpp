@@ -161,7 +161,7 @@ class MlipCfg final : public Reader {
   void read_atoms(int64_t n, const std::vector<std::string_view>& names, Frame& frame, ColumnStore& store,
                   bool& has_id, bool& direct) {
     const int64_t line = source_->last_line();
-    std::vector<Field> fields;
+    std::vector<RowField> fields;
     std::vector<std::pair<std::string, Column*>> columns;
     bool has_type = false;
     int cartesian_parts = 0, direct_parts = 0;
@@ -184,7 +184,7 @@ class MlipCfg final : public Reader {
         ++(is_direct ? direct_parts : cartesian_parts);
       } else if (name == "ghost") {
         Column& ghost = store.add("ghost", Column::Kind::integer, 1);
-        fields.push_back({name, Field::Logical{&ghost.integer}});
+        fields.push_back({name, RowField::Logical{&ghost.integer}});
       } else {
         const auto rule =
             std::find_if(std::begin(rules), std::end(rules), [&](const auto& r) { return r.name == name; });

@@ -78,12 +78,12 @@ class Poscar final : public Reader {
       fail(fmt::format("expected Direct or Cartesian, found {}", quote(mode)));
     const bool cartesian = begins_with(mode, "CcKk");
 
-    std::vector<Field> fields;
+    std::vector<RowField> fields;
     for (int k = 0; k < 3; ++k) fields.push_back({std::string(1, "xyz"[k]), &frame.position, 3, k, true});
     if (selective) {
       Column& free = store.add("selective_dynamics", Column::Kind::integer, 3);
       for (int k = 0; k < 3; ++k)
-        fields.push_back({"selective dynamics", Field::Logical{&free.integer}, 3, k});
+        fields.push_back({"selective dynamics", RowField::Logical{&free.integer}, 3, k});
     }
     RowsOptions rows{options_.threads, options_.chunk_bytes};
     rows.more_words = true;  // often the element
@@ -193,7 +193,7 @@ class Poscar final : public Reader {
           "convert them or remove them");
     Column& velocity = store.add("velocity", Column::Kind::real, 3);
     velocity.unit = "A/ps";
-    std::vector<Field> fields;
+    std::vector<RowField> fields;
     for (int k = 0; k < 3; ++k)
       fields.push_back(ColumnStore::field(velocity, fmt::format("v{}", "xyz"[k]), k, per_fs));
     read_rows(*source_, n, fields, {options_.threads, options_.chunk_bytes});

@@ -40,9 +40,8 @@ json fingerprint_of(const Provenance& p, const ResultsOptions& options) {
   json parameters = json::array(), inputs = json::array();
   for (const auto& [name, value] : p.parameters) parameters.push_back({name, value});
   for (const Provenance::Input& input : p.inputs) inputs.push_back({input.name, input.bytes, input.sha256});
-  return {{"layout", layout_version},         {"version", p.version}, {"parameters", parameters},
-          {"inputs", inputs},                 {"compress", options.compress},
-          {"positions", options.write_positions}};
+  return {{"layout", layout_version}, {"version", p.version},         {"parameters", parameters},
+          {"inputs", inputs},         {"compress", options.compress}, {"positions", options.write_positions}};
 }
 
 std::string text_of(const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); }
@@ -51,7 +50,8 @@ std::string text_of(const json& j) { return j.dump(-1, ' ', false, json::error_h
 std::string difference(const json& then, const json& now) {
   for (const char* key : {"version", "compress", "positions", "layout"})
     if (then.value(key, json()) != now.value(key, json()))
-      return fmt::format("{} was {}, is {}", key, text_of(then.value(key, json())), text_of(now.value(key, json())));
+      return fmt::format("{} was {}, is {}", key, text_of(then.value(key, json())),
+                         text_of(now.value(key, json())));
   const auto find = [](const json& list, const json& name) {
     for (const json& entry : list)
       if (entry.is_array() && !entry.empty() && entry[0] == name) return entry;
@@ -225,7 +225,8 @@ class Merger {
   static void remap(std::vector<char>& buffer, const std::vector<int32_t>& new_index) {
     auto* type = reinterpret_cast<int32_t*>(buffer.data());
     for (size_t i = 0; i < buffer.size() / sizeof(int32_t); ++i)
-      if (type[i] >= 0 && static_cast<size_t>(type[i]) < new_index.size()) type[i] = new_index[static_cast<size_t>(type[i])];
+      if (type[i] >= 0 && static_cast<size_t>(type[i]) < new_index.size())
+        type[i] = new_index[static_cast<size_t>(type[i])];
   }
 
   void copy_attributes(const File& part, const std::string& path, bool is_species) {
@@ -270,7 +271,8 @@ class H5ResultsWriter final : public ResultsWriter {
     const auto held = h5::lock();
     std::error_code ignored;
     if (fs::is_directory(path_, ignored))
-      throw ResourceError(fmt::format("{}: cannot write: it is a folder; expected the name of a file", path_));
+      throw ResourceError(
+          fmt::format("{}: cannot write: it is a folder; expected the name of a file", path_));
     if (options.resume) adopt_final_file();
     open_folder();
   }
@@ -312,9 +314,11 @@ class H5ResultsWriter final : public ResultsWriter {
   void write_planes(int64_t first_plane, int64_t n_planes, const double* values) override {
     const auto held = h5::lock();
     if (!grid_ || first_plane != next_plane_ || n_planes < 0 || first_plane + n_planes > grid_->n[0])
-      throw std::logic_error(fmt::format("grid planes {} to {} out of order", first_plane, first_plane + n_planes));
+      throw std::logic_error(
+          fmt::format("grid planes {} to {} out of order", first_plane, first_plane + n_planes));
     part_elements_->get(part_, "/grids/" + grid_->name, Type::real, grid_dims())
-        .write_part(part_, 0, grid_dims(), static_cast<hsize_t>(first_plane), static_cast<hsize_t>(n_planes), values);
+        .write_part(part_, 0, grid_dims(), static_cast<hsize_t>(first_plane), static_cast<hsize_t>(n_planes),
+                    values);
     next_plane_ += n_planes;
   }
 
@@ -368,7 +372,8 @@ class H5ResultsWriter final : public ResultsWriter {
   };
 
   Dims grid_dims() const {
-    return {static_cast<hsize_t>(grid_->n[0]), static_cast<hsize_t>(grid_->n[1]), static_cast<hsize_t>(grid_->n[2])};
+    return {static_cast<hsize_t>(grid_->n[0]), static_cast<hsize_t>(grid_->n[1]),
+            static_cast<hsize_t>(grid_->n[2])};
   }
   std::string part_name(int64_t frame) const { return fmt::format("{}/frame_{:09d}.h5", folder_, frame); }
   std::string part_temporary() const { return part_name(part_frame_) + ".tmp"; }
@@ -385,9 +390,10 @@ class H5ResultsWriter final : public ResultsWriter {
       then = json::parse(text[0]);
       rows = read_rows(file);
     } catch (const std::exception&) {
-      throw UsageError(fmt::format("{}: --resume expects results of this program, found another file; remove it or choose "
-                                   "another name",
-                                   path_));
+      throw UsageError(
+          fmt::format("{}: --resume expects results of this program, found another file; remove it or choose "
+                      "another name",
+                      path_));
     }
     refuse_other(then, path_);
     for (size_t k = 0; k < rows.frame.size(); ++k) sources_[rows.frame[k]] = {path_, k};
@@ -395,18 +401,21 @@ class H5ResultsWriter final : public ResultsWriter {
 
   void refuse_other(const json& then, const std::string& where) const {
     if (then == fingerprint_) return;
-    throw UsageError(fmt::format("{}: --resume expects the run that began it, but {}; remove it to start anew", where,
-                                 difference(then, fingerprint_)));
+    throw UsageError(
+        fmt::format("{}: --resume expects the run that began it, but {}; remove it to start anew", where,
+                    difference(then, fingerprint_)));
   }
 
   void open_folder() {
     const std::string manifest = folder_ + "/manifest.json";
     if (fs::exists(manifest)) {
       bool any = false;
-      for (const auto& entry : fs::directory_iterator(folder_)) any = any || entry.path().extension() == ".h5";
+      for (const auto& entry : fs::directory_iterator(folder_))
+        any = any || entry.path().extension() == ".h5";
       if (any && !options_.resume)
-        throw UsageError(fmt::format("{}: holds frames of an unfinished run; continue it with --resume, or remove the folder",
-                                     folder_));
+        throw UsageError(fmt::format(
+            "{}: holds frames of an unfinished run; continue it with --resume, or remove the folder",
+            folder_));
       if (options_.resume) {
         std::ifstream in(manifest);
         const json then = json::parse(in, nullptr, false);
@@ -417,11 +426,13 @@ class H5ResultsWriter final : public ResultsWriter {
     std::error_code error;
     fs::create_directories(folder_, error);
     if (error || !fs::is_directory(folder_))
-      throw ResourceError(fmt::format("{}: cannot make the folder: {}", folder_, error ? error.message() : "a file has its name"));
+      throw ResourceError(fmt::format("{}: cannot make the folder: {}", folder_,
+                                      error ? error.message() : "a file has its name"));
     for (const auto& entry : fs::directory_iterator(folder_))
       if (entry.path().extension() == ".tmp") fs::remove(entry.path(), error);
     OutputFile out(manifest);
-    const std::string text = text_of({{"program", "grainfield"}, {"fingerprint", fingerprint_}, {"command", provenance_.command}});
+    const std::string text =
+        text_of({{"program", "grainfield"}, {"fingerprint", fingerprint_}, {"command", provenance_.command}});
     out.write(text.data(), text.size());
     out.close();
   }
@@ -445,7 +456,8 @@ class H5ResultsWriter final : public ResultsWriter {
   void open_part(int64_t frame) {
     if (part_.is_open()) {
       if (part_frame_ != frame)
-        throw std::logic_error(fmt::format("frame {} begins while frame {} is half written", frame, part_frame_));
+        throw std::logic_error(
+            fmt::format("frame {} begins while frame {} is half written", frame, part_frame_));
       return;
     }
     part_frame_ = frame;
@@ -482,7 +494,8 @@ class H5ResultsWriter final : public ResultsWriter {
       throw std::logic_error(fmt::format("field {} has {} values; expected {}", field.name, found, expected));
     Element& e = part_elements_->get(part_, std::string(h5::all_particles) + "/" + field.name,
                                      field.is_integer ? Type::int32 : Type::real, dims);
-    e.write(part_, 0, dims, field.is_integer ? static_cast<const void*>(field.integer.data()) : field.real.data());
+    e.write(part_, 0, dims,
+            field.is_integer ? static_cast<const void*>(field.integer.data()) : field.real.data());
     describe(part_, e, field.unit, field.doc, field.component_names);
   }
 
@@ -499,8 +512,9 @@ class H5ResultsWriter final : public ResultsWriter {
                                          observable.name, found, expected));
     Element& e = part_elements_->get(part_, "/observables/" + observable.name,
                                      observable.is_integer ? Type::int64 : Type::real, dims);
-    e.write(part_, 0, dims,
-            observable.is_integer ? static_cast<const void*>(observable.integer.data()) : observable.real.data());
+    e.write(
+        part_, 0, dims,
+        observable.is_integer ? static_cast<const void*>(observable.integer.data()) : observable.real.data());
     describe(part_, e, observable.unit, observable.doc, {});
   }
 

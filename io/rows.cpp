@@ -26,7 +26,7 @@ namespace {
 
 enum class Kind : uint8_t { ignored, real, int64, int32, text, symbol, logical };
 
-// A Field made plain for the inner loop: where row 0 goes and the distance between rows.
+// A RowField made plain for the inner loop: where row 0 goes and the distance between rows.
 struct Slot {
   Kind kind = Kind::ignored;
   bool finite = false;
@@ -37,7 +37,7 @@ struct Slot {
 };
 
 template <class T>
-void set_base(Slot& slot, Kind kind, std::vector<T>& target, const Field& field, int64_t rows) {
+void set_base(Slot& slot, Kind kind, std::vector<T>& target, const RowField& field, int64_t rows) {
   target.resize(static_cast<size_t>(rows * field.components));
   slot.kind = kind;
   slot.base = target.data() + field.component;
@@ -45,11 +45,11 @@ void set_base(Slot& slot, Kind kind, std::vector<T>& target, const Field& field,
 }
 
 // Resizes the targets for `rows` rows (and reserves for `reserve`), and says where they are now.
-std::vector<Slot> slots_for(const std::vector<Field>& fields, int64_t rows, int64_t reserve) {
+std::vector<Slot> slots_for(const std::vector<RowField>& fields, int64_t rows, int64_t reserve) {
   std::vector<Slot> slots(fields.size());
   size_t symbols = 0;
   for (size_t f = 0; f < fields.size(); ++f) {
-    const Field& field = fields[f];
+    const RowField& field = fields[f];
     Slot& slot = slots[f];
     slot.finite = field.finite;
     slot.factor = field.factor;
@@ -72,11 +72,11 @@ std::vector<Slot> slots_for(const std::vector<Field>& fields, int64_t rows, int6
       set_base(slot, Kind::int32, **narrow, field, rows);
     } else if (auto* text = std::get_if<std::vector<std::string>*>(&field.target)) {
       set_base(slot, Kind::text, **text, field, rows);
-    } else if (auto* symbol = std::get_if<Field::Symbols>(&field.target)) {
+    } else if (auto* symbol = std::get_if<RowField::Symbols>(&field.target)) {
       symbol->index->reserve(places);
       set_base(slot, Kind::symbol, *symbol->index, field, rows);
       slot.symbol = symbols++;
-    } else if (auto* logical = std::get_if<Field::Logical>(&field.target)) {
+    } else if (auto* logical = std::get_if<RowField::Logical>(&field.target)) {
       logical->value->reserve(places);
       set_base(slot, Kind::logical, *logical->value, field, rows);
     }
@@ -159,7 +159,7 @@ const char* expected_of(const Slot& slot) {
 
 // Parses the line [p, end) as row `row`. Returns "" or what is wrong.
 std::string parse_row(const char* p, const char* end, int64_t row, const std::vector<Slot>& slots,
-                      const std::vector<Field>& fields, const RowsOptions& options,
+                      const std::vector<RowField>& fields, const RowsOptions& options,
                       std::vector<SymbolTable>& symbols) {
   for (size_t f = 0; f < slots.size(); ++f) {
     const Slot& slot = slots[f];
@@ -216,7 +216,7 @@ std::string parse_row(const char* p, const char* end, int64_t row, const std::ve
                      quote({p, static_cast<size_t>(end - p)}));
 }
 
-void parse_chunk(Chunk& chunk, int64_t n, const std::vector<Slot>& slots, const std::vector<Field>& fields,
+void parse_chunk(Chunk& chunk, int64_t n, const std::vector<Slot>& slots, const std::vector<RowField>& fields,
                  const RowsOptions& options) {
   const char* p = chunk.begin;
   int64_t row = chunk.first_row;
@@ -235,9 +235,9 @@ void parse_chunk(Chunk& chunk, int64_t n, const std::vector<Slot>& slots, const 
 
 // Gives the words that the chunks met the numbers of the fields' own tables, in the order of the rows.
 void merge_symbols(std::vector<Chunk>& chunks, const std::vector<Slot>& slots,
-                   const std::vector<Field>& fields, int64_t n) {
+                   const std::vector<RowField>& fields, int64_t n) {
   for (size_t f = 0; f < fields.size(); ++f) {
-    const auto* target = std::get_if<Field::Symbols>(&fields[f].target);
+    const auto* target = std::get_if<RowField::Symbols>(&fields[f].target);
     if (!target) continue;
     for (const Chunk& chunk : chunks) {
       const auto& words = chunk.symbols[slots[f].symbol].words();
@@ -259,7 +259,7 @@ void merge_symbols(std::vector<Chunk>& chunks, const std::vector<Slot>& slots,
 
 }  // namespace
 
-void read_rows(TextSource& source, int64_t n, const std::vector<Field>& fields, const RowsOptions& options) {
+void read_rows(TextSource& source, int64_t n, const std::vector<RowField>& fields, const RowsOptions& options) {
   const int64_t left = source.bytes_left();
   const auto shortest_row = static_cast<int64_t>(2 * fields.size());  // one character and one separator each
   if (left >= 0 && n > (left + 1) / shortest_row)
@@ -269,8 +269,8 @@ void read_rows(TextSource& source, int64_t n, const std::vector<Field>& fields, 
                             n, fields.size(), left));
   const int64_t chunk_bytes = std::max<int64_t>(1, options.chunk_bytes);
   const auto target = static_cast<size_t>(chunk_bytes * std::clamp(4 * options.threads, 4, 256));
-  const auto n_symbols = static_cast<size_t>(std::count_if(fields.begin(), fields.end(), [](const Field& f) {
-    return std::holds_alternative<Field::Symbols>(f.target);
+  const auto n_symbols = static_cast<size_t>(std::count_if(fields.begin(), fields.end(), [](const RowField& f) {
+    return std::holds_alternative<RowField::Symbols>(f.target);
   }));
   if (n == 0) slots_for(fields, 0, 0);
   std::vector<Chunk> chunks;

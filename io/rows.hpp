@@ -31,7 +31,7 @@ class SymbolTable {
 
 // One column of the table, and where its values go: row i of the table to place i * components + component of
 // the target, which read_rows resizes to rows * components.
-struct Field {
+struct RowField {
   // A column whose values are not kept.
   struct Ignored {};
   // A column of words: the target gets their number in the table.
@@ -64,6 +64,6 @@ struct RowsOptions {
 // Reads the next n lines of `source` as rows of `fields`. Throws InputError with the line, the row, what was
 // expected and found; a count n that the rest of the file cannot hold is refused before memory is taken for
 // it.
-void read_rows(TextSource& source, int64_t n, const std::vector<Field>& fields, const RowsOptions& options);
+void read_rows(TextSource& source, int64_t n, const std::vector<RowField>& fields, const RowsOptions& options);
 
 }  // namespace grainfield

@@ -91,7 +91,8 @@ TEST(TextWriters, ExtxyzHoldsEverything) {
 TEST(TextWriters, LammpsDataOrthogonal) {
   EXPECT_EQ(
       written(small_frame(), "a.data"),
-      "LAMMPS data file written by grainfield, units = metal, boundary = p p f, timestep = 70\n\n3 atoms\n2 atom types\n\n"
+      "LAMMPS data file written by grainfield, units = metal, boundary = p p f, timestep = 70\n\n3 atoms\n2 "
+      "atom types\n\n"
       "-1 3 xlo xhi\n0 5 ylo yhi\n0.25 6.75 zlo zhi\n\n"
       "Masses\n\n1 55.845  # Fe\n2 51.9961  # Cr\n\n"
       "Atoms # atomic\n\n"
@@ -106,10 +107,11 @@ TEST(TextWriters, LammpsDataCellsTypesAndCharges) {
   f.species = {{"Fe2+", 0, 2}, {"O", 0, 1}};  // labels exchange the types; "Fe2+" has no known mass
   f.columns.push_back(real_column("charge", 1, {2, -2}));
   f.box = Box({8, 0, 0}, {1, 9, 0}, {2, -3, 7});
-  EXPECT_EQ(written(f, "a.lmp"),
-            "LAMMPS data file written by grainfield, units = metal, boundary = p p p\n\n2 atoms\n2 atom types\n\n"
-            "0 8 xlo xhi\n0 9 ylo yhi\n0 7 zlo zhi\n1 2 -3 xy xz yz\n\n"
-            "Atom Type Labels\n\n1 O\n2 Fe2+\n\nAtoms # charge\n\n1 2 2 1 2 3\n2 1 -2 4 5 6\n");
+  EXPECT_EQ(
+      written(f, "a.lmp"),
+      "LAMMPS data file written by grainfield, units = metal, boundary = p p p\n\n2 atoms\n2 atom types\n\n"
+      "0 8 xlo xhi\n0 9 ylo yhi\n0 7 zlo zhi\n1 2 -3 xy xz yz\n\n"
+      "Atom Type Labels\n\n1 O\n2 Fe2+\n\nAtoms # charge\n\n1 2 2 1 2 3\n2 1 -2 4 5 6\n");
   f.box = Box({0, 8, 0}, {-9, 1, 0}, {2, -3, 7}, {0.5, 0, -1});
   const std::string general = written(f, "a.lmp");
   EXPECT_NE(general.find("\n0 8 0 avec\n-9 1 0 bvec\n2 -3 7 cvec\n0.5 0 -1 abc origin\n"), std::string::npos)

@@ -84,6 +84,11 @@ void Batch::plan_grids(const std::vector<const Frame*>& frames, double reach, do
       }
       const bool has_halo = frame->box.periodic[k] || slab.axis == k;
       grid.reach[k] = has_halo ? reach / frame->box.height(k) * (1 + 1e-9) : 0;
+      if (grid.reach[k] > 1e6)
+        throw ResourceError(
+            fmt::format("ghosts {} A away need more than a million images of a cell that is only {:.3g} A "
+                        "thick along cell vector {}: check the box, or lower the cutoff",
+                        reach, frame->box.height(k), "abc"[k]));
     }
     // Sparse atoms (a cluster with outliers) must not need more cells than atoms: widen until they do not.
     const double cell_limit = 8.0 * static_cast<double>(frame->n_atoms()) + 65536;
@@ -91,10 +96,11 @@ void Batch::plan_grids(const std::vector<const Frame*>& frames, double reach, do
       double n_cells = 1;
       double n[3], halo[3];
       for (int k = 0; k < 3; ++k) {
-        const double own = std::max(grid.hi[k] - grid.lo[k], 1e-300);
+        const double own = std::max(grid.hi[k] - grid.lo[k], 1e-12);  // a slab may be empty
         n[k] = std::clamp(std::floor(own * frame->box.height(k) / width), 1.0, 1e6);
         grid.inverse_width[k] = n[k] / own;
-        halo[k] = grid.reach[k] > 0 ? std::ceil(grid.reach[k] * grid.inverse_width[k]) : 0;
+        // Where the region is much thinner than the reach, the outermost cells hold what lies further out.
+        halo[k] = grid.reach[k] > 0 ? std::min(std::ceil(grid.reach[k] * grid.inverse_width[k]), 64.0) : 0;
         n_cells *= n[k] + 2 * halo[k];
       }
       const bool single = n[0] * n[1] * n[2] == 1;

@@ -9,8 +9,8 @@ namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
-// Masses: abridged standard atomic weights (IUPAC 2021); the mass number of the longest-lived isotope in
-// whole numbers where there is no standard weight. Radii: metallic radii for coordination 12 (A. F. Wells,
+// Masses: abridged standard atomic weights (IUPAC 2021); the mass of the longest-lived isotope
+// where there is no standard weight. Radii: metallic radii for coordination 12 (A. F. Wells,
 // Structural Inorganic Chemistry, 5th ed.; Greenwood and Earnshaw, Chemistry of the Elements, 2nd ed.).
 constexpr std::array<Element, 96> table{{
     {"H", 1, 1.008, none},        {"He", 2, 4.002602, none},     {"Li", 3, 6.94, 1.52},

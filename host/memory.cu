@@ -1,6 +1,5 @@
 #include "host/memory.hpp"
 
-#include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -47,8 +46,8 @@ void* allocate(const Exec& exec, size_t bytes, const char* what) {
     const cudaError_t status = cudaMalloc(&pointer, bytes);
     if (status != cudaSuccess) {
       (void)cudaGetLastError();
-      throw ResourceError(fmt::format("cannot allocate {} bytes on the GPU for {}: {}; lower --memory", bytes,
-                                      what, cudaGetErrorString(status)));
+      throw ResourceError("cannot allocate " + std::to_string(bytes) + " bytes on the GPU for " + what +
+                          ": " + cudaGetErrorString(status) + "; lower --memory");
     }
 #else
     throw std::logic_error("this build has no CUDA backend");
@@ -59,8 +58,8 @@ void* allocate(const Exec& exec, size_t bytes, const char* what) {
     const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
     pointer = rounded >= bytes ? std::aligned_alloc(alignment, rounded) : nullptr;
     if (!pointer)
-      throw ResourceError(
-          fmt::format("cannot allocate {} bytes of memory for {}; lower --memory", bytes, what));
+      throw ResourceError("cannot allocate " + std::to_string(bytes) + " bytes of memory for " + what +
+                          "; lower --memory");
     if (alignment == huge_page) (void)madvise(pointer, rounded, MADV_HUGEPAGE);
   }
   counter(exec.processor).add(static_cast<int64_t>(bytes));

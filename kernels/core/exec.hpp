@@ -11,6 +11,7 @@ struct Exec {
   int device = 0;          // CUDA ordinal
   void* stream = nullptr;  // cudaStream_t
   bool plain = false;      // tests: the plain schedule where a kernel has a faster one too
+  bool portable = false;   // tests: no code written for one instruction set
 
   bool on_gpu() const { return processor == Processor::cuda; }
 };

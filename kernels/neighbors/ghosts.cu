@@ -13,11 +13,12 @@ struct CountImages {
   GF_HD void operator()(Team, int64_t i) const {
     const CellGrid& grid = input.grids[input.system ? input.system[i] : 0];
     const ImageRange images(grid, input.position[i]);
-    const int64_t count = images.count();
-    int32_t own = 0;
-    for (int64_t m = 0; m < count; ++m) own += in_own_region(grid, images.shifted(m)) ? 1 : 0;
-    n_own[i] = own;
-    n_ghost[i] = static_cast<int32_t>(count) - own;
+    int64_t own = 1;
+    for (int k = 0; k < 3; ++k) own *= images.count_own(grid, k);
+    // More than an int32 holds is more than a batch holds: the sum over the atoms will tell.
+    const int64_t ghosts = images.count() - own, most = 0x7fffffff;
+    n_own[i] = static_cast<int32_t>(own);
+    n_ghost[i] = static_cast<int32_t>(ghosts < most ? ghosts : most);
   }
 };
 
@@ -40,7 +41,7 @@ struct WriteImages {
           static_cast<uint32_t>(grid.index(cell[0], cell[1], cell[2]));
       (is_own ? out.own_slot : out.ghost_slot)[k] = static_cast<int32_t>(k);
       (is_own ? out.own_source : out.ghost_source)[k] = i;
-      (is_own ? out.own_position : out.ghost_position)[k] = grid.box.cartesian(s);
+      (is_own ? out.own_position : out.ghost_position)[k] = images.position(grid.box, m);
     }
   }
 };

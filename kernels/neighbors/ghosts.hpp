@@ -23,19 +23,29 @@ struct InputView {
   const CellGrid* grids = nullptr;
 };
 
+GF_HD inline bool in_own_range(const CellGrid& grid, int k, double s) {
+  return s >= grid.lo[k] && s < grid.hi[k];
+}
+GF_HD inline bool in_own_region(const CellGrid& grid, Vec3 s) {
+  return in_own_range(grid, 0, s.x) && in_own_range(grid, 1, s.y) && in_own_range(grid, 2, s.z);
+}
+
 // The images of one atom that a batch needs, in a fixed order.
 struct ImageRange {
-  Vec3 s;                     // wrapped fractional coordinates
-  int32_t first[3], last[3];  // shifts n_k, inclusive
+  Vec3 r;                     // as in the input, A
+  Vec3 s;                     // fractional coordinates, 0 <= s <= 1 where periodic (-1e-17 rounds to 1)
+  double wrap[3];             // cell vectors that take r to s
+  int32_t first[3], last[3];  // shifts n_k from there, inclusive
 
-  GF_HD ImageRange(const CellGrid& grid, Vec3 r) {
+  GF_HD ImageRange(const CellGrid& grid, Vec3 r_) : r(r_) {
     const Box& box = grid.box;
     const Vec3 raw = box.fractional(r);
     for (int k = 0; k < 3; ++k) {
       double f = raw[k];
+      wrap[k] = 0;
       if (box.periodic[k]) {
-        f -= std::floor(f);
-        if (f >= 1) f = 0;  // -1e-17 rounds to 1
+        wrap[k] = -std::floor(f);
+        f += wrap[k];
         first[k] = static_cast<int32_t>(std::ceil(grid.lo[k] - grid.reach[k] - f));
         last[k] = static_cast<int32_t>(std::ceil(grid.hi[k] + grid.reach[k] - f)) - 1;
       } else {
@@ -52,19 +62,27 @@ struct ImageRange {
     for (int k = 0; k < 3; ++k) product *= last[k] >= first[k] ? last[k] - first[k] + 1 : 0;
     return product;
   }
-  GF_HD Vec3 shifted(int64_t m) const {
+  // How many of the shifts along k lie in the own region.
+  GF_HD int64_t count_own(const CellGrid& grid, int k) const {
+    int64_t own = 0;
+    for (int32_t n = first[k]; n <= last[k]; ++n) own += in_own_range(grid, k, s[k] + n) ? 1 : 0;
+    return own;
+  }
+  // Shifts n_k of image m, whole numbers.
+  GF_HD Vec3 shift(int64_t m) const {
     const int32_t na = last[0] - first[0] + 1, nb = last[1] - first[1] + 1;
-    return {s.x + (first[0] + static_cast<int32_t>(m % na)),
-            s.y + (first[1] + static_cast<int32_t>(m / na % nb)),
-            s.z + (first[2] + static_cast<int32_t>(m / (static_cast<int64_t>(na) * nb)))};
+    return {static_cast<double>(first[0] + static_cast<int32_t>(m % na)),
+            static_cast<double>(first[1] + static_cast<int32_t>(m / na % nb)),
+            static_cast<double>(first[2] + static_cast<int32_t>(m / (static_cast<int64_t>(na) * nb)))};
+  }
+  // Its fractional coordinates.
+  GF_HD Vec3 shifted(int64_t m) const { return s + shift(m); }
+  // Its position (A): r plus whole cell vectors, so an atom that lies in its cell keeps every bit of it.
+  GF_HD Vec3 position(const Box& box, int64_t m) const {
+    const Vec3 n = shift(m);
+    return r + ((wrap[0] + n.x) * box.a + (wrap[1] + n.y) * box.b + (wrap[2] + n.z) * box.c);
   }
 };
-
-GF_HD inline bool in_own_region(const CellGrid& grid, Vec3 s) {
-  for (int k = 0; k < 3; ++k)
-    if (!(s[k] >= grid.lo[k] && s[k] < grid.hi[k])) return false;
-  return true;
-}
 
 // n_own[i], n_ghost[i]: how many images of atom i are local (0 or 1) and ghosts.
 void count_images(const Exec& exec, const InputView& input, int32_t* n_own, int32_t* n_ghost);

@@ -85,8 +85,11 @@ struct BlockStencil {
     double width[3];
     for (int k = 0; k < 3; ++k) width[k] = grid.box.height(k) / grid.inverse_width[k];
     const double radius = cutoff * (1 + 1e-9) + 1e-9;  // rounding must not cost a neighbor at the edge
-    reach_b = static_cast<int32_t>(std::ceil(radius / width[1]));
-    reach_c = static_cast<int32_t>(std::ceil(radius / width[2]));
+    auto cells_to = [&](int k, double distance) {  // a thin region may have far thinner cells than its reach
+      return static_cast<int32_t>(std::min<double>(std::ceil(distance / width[k]), grid.total(k)));
+    };
+    reach_b = cells_to(1, radius);
+    reach_c = cells_to(2, radius);
     for (int32_t dc = -reach_c; dc <= reach_c; ++dc)
       for (int32_t db = -reach_b; db <= reach_b; ++db) {
         const double gap_b = std::max(0, std::abs(db) - 1) * width[1],
@@ -95,7 +98,7 @@ struct BlockStencil {
         const double left_sq = radius * radius - (grid.orthogonal ? gap_b * gap_b + gap_c * gap_c
                                                                   : std::max(gap_b * gap_b, gap_c * gap_c));
         const double along_a = grid.orthogonal ? std::sqrt(std::max(0.0, left_sq)) : radius;
-        reach_a.push_back(left_sq < 0 ? -1 : static_cast<int32_t>(std::ceil(along_a / width[0])));
+        reach_a.push_back(left_sq < 0 ? -1 : cells_to(0, along_a));
       }
   }
 };
@@ -288,15 +291,15 @@ void fill_neighbors(const Exec& exec, const BatchView& batch, const CellView& ce
                     const int64_t* first, int32_t* index) {
   if (exec.on_gpu() || exec.plain)
     return for_each(exec, batch.n_local, FillNeighbors{batch, cells, cutoff, first, index});
+  const bool avx512 = has_avx512() && !exec.portable;
   for_each_block(exec, batch, cells, cutoff, [&](int32_t begin, int32_t end, Candidates& c) {
     for (int32_t i = begin; i < end; ++i) {
       const int64_t self = c.block_at + (i - begin);
       const int64_t n =
-          has_avx512()
-              ? list_within_avx512(c.x.data(), c.y.data(), c.z.data(), c.index.data(), c.n, batch.x[i],
-                                   batch.y[i], batch.z[i], cutoff * cutoff, self, c.row.data())
-              : list_within(c.x.data(), c.y.data(), c.z.data(), c.index.data(), c.n, batch.x[i], batch.y[i],
-                            batch.z[i], cutoff * cutoff, self, c.keep.data(), c.row.data());
+          avx512 ? list_within_avx512(c.x.data(), c.y.data(), c.z.data(), c.index.data(), c.n, batch.x[i],
+                                      batch.y[i], batch.z[i], cutoff * cutoff, self, c.row.data())
+                 : list_within(c.x.data(), c.y.data(), c.z.data(), c.index.data(), c.n, batch.x[i],
+                               batch.y[i], batch.z[i], cutoff * cutoff, self, c.keep.data(), c.row.data());
       std::copy_n(c.row.data(), static_cast<size_t>(n), index + first[i]);
     }
   });

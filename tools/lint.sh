@@ -1,0 +1,17 @@
+#!/bin/bash
+# Checks the format of every C++ and CUDA source with clang-format 14, the version that .clang-format is for.
+#   tools/lint.sh          the format only
+#   tools/lint.sh --tidy   also clang-tidy, on the sources of the cpu preset (minutes)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+mapfile -t sources < <(git ls-files '*.cpp' '*.hpp' '*.cu')
+echo "lint: clang-format on ${#sources[@]} files"
+clang-format-14 --dry-run -Werror "${sources[@]}"
+if [[ ${1:-} == --tidy ]]; then
+  cmake --preset cpu > /dev/null
+  mapfile -t units < <(git ls-files 'host/*.cpp' 'io/*.cpp' 'tools/*.cpp')
+  echo "lint: clang-tidy on ${#units[@]} files"
+  printf '%s\0' "${units[@]}" | xargs -0 -n 1 -P "$(nproc)" clang-tidy -p build/cpu --quiet
+fi
+echo "lint: clean"

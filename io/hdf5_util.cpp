@@ -396,6 +396,35 @@ void Dataset::close(const File& file) {
   if (!handle_.reset()) file.fail(path_, "cannot write");
 }
 
+std::optional<int64_t> Dataset::user_fill() const {
+  const Handle plan(H5Dget_create_plist(id()), H5Pclose);
+  H5D_fill_value_t state = H5D_FILL_VALUE_UNDEFINED;
+  int64_t value = 0;
+  if (H5Pfill_value_defined(plan.get(), &state) < 0 || state != H5D_FILL_VALUE_USER_DEFINED) return {};
+  if (H5Pget_fill_value(plan.get(), H5T_NATIVE_INT64, &value) < 0) return {};
+  return value;
+}
+
+std::vector<std::pair<int32_t, std::string>> Dataset::enumeration(const File& file) const {
+  std::vector<std::pair<int32_t, std::string>> members;
+  const Handle type(H5Dget_type(id()), H5Tclose);
+  if (H5Tget_class(type.get()) != H5T_ENUM) return members;
+  const Handle base(H5Tget_super(type.get()), H5Tclose);
+  const int n = H5Tget_nmembers(type.get());
+  for (int k = 0; k < n; ++k) {
+    // The value is stored in the base type, at most 8 bytes wide; converted in place.
+    int64_t value = 0;
+    char* name = H5Tget_member_name(type.get(), static_cast<unsigned>(k));
+    const bool ok = name && H5Tget_size(base.get()) <= sizeof value &&
+                    H5Tget_member_value(type.get(), static_cast<unsigned>(k), &value) >= 0 &&
+                    H5Tconvert(base.get(), H5T_NATIVE_INT64, 1, &value, nullptr, H5P_DEFAULT) >= 0;
+    if (!ok) file.fail(path_, "cannot read the names of the enumeration");
+    members.emplace_back(static_cast<int32_t>(value), name);
+    H5free_memory(name);
+  }
+  return members;
+}
+
 void set_attribute(const File& file, const std::string& object, const std::string& name,
                    const std::string& value) {
   const Handle type = text_type();

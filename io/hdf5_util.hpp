@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -98,6 +99,10 @@ class Dataset {
                   const std::vector<std::string>& text) const;
   std::vector<std::string> read_text(const File& file, const Dims& offset, const Dims& count) const;
   void close(const File& file);
+  // The fill value that the file's author set, if any (integers).
+  std::optional<int64_t> user_fill() const;
+  // Values and names of an enumeration; empty for other types.
+  std::vector<std::pair<int32_t, std::string>> enumeration(const File& file) const;
 
  private:
   void transfer(const File& file, const Dims& offset, const Dims& count, hid_t memory, void* data,

@@ -424,7 +424,7 @@ class H5ResultsWriter final : public ResultsWriter {
       }
     }
     std::error_code error;
-    fs::create_directories(folder_, error);
+    fs::create_directory(folder_, error);
     if (error || !fs::is_directory(folder_))
       throw ResourceError(fmt::format("{}: cannot make the folder: {}", folder_,
                                       error ? error.message() : "a file has its name"));

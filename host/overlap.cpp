@@ -41,8 +41,9 @@ struct Grid {
     for (int k = 0; k < 3; ++k) {
       n[k] = std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(n[k]) * shrink));
       const double layer = box.height(k) * span[k] / static_cast<double>(n[k]);
-      reach[k] = static_cast<int>(std::ceil(width / layer));  // more than 1 only in boxes thinner than width
-      if (!box.periodic[k]) reach[k] = static_cast<int>(std::min<int64_t>(reach[k], n[k] - 1));
+      double layers = std::ceil(width / layer);  // more than 1 only in boxes thinner than width
+      if (!box.periodic[k]) layers = std::min(layers, static_cast<double>(n[k] - 1));
+      reach[k] = static_cast<int>(layers);
     }
     start.assign(static_cast<size_t>(n[0] * n[1] * n[2]) + 1, 0);
     order.resize(static_cast<size_t>(n_atoms));

@@ -10,6 +10,7 @@
 
 #include "brute.hpp"
 #include "host/build_polycrystal.hpp"
+#include "host/disorder.hpp"
 #include "host/error.hpp"
 #include "host/grains_file.hpp"
 #include "host/node_cell.hpp"
@@ -135,6 +136,20 @@ TEST(NodeCell, VolumesFillTheBox) {
   }
 }
 
+// Nodes in a cluster: cells reach far, and far nodes must be found.
+TEST(NodeCell, ClusteredNodesStillFillTheBox) {
+  Random random(5, Stream::node);
+  for (const double spread : {0.5, 3.0, 15.0}) {
+    std::vector<Vec3> nodes(60);
+    for (Vec3& p : nodes)
+      p = {10 + spread * random.uniform(), 39 + spread * random.uniform(), 20 + spread * random.uniform()};
+    const NodeTessellation tessellation(cube(40), nodes);
+    double sum = 0;
+    for (int i = 0; i < 60; ++i) sum += tessellation.cell(i).volume;
+    EXPECT_NEAR(sum, 64000, 1e-10 * 64000) << spread;
+  }
+}
+
 // Against the definition: every lattice site of every grain, compared with all node images.
 TEST(Polycrystal, HoldsTheSitesNearestToTheirNode) {
   for (const Structure structure :
@@ -207,6 +222,20 @@ TEST(Polycrystal, RemovalEqualsTheSlowGreedyRuleOnAllAtoms) {
     for (const Grain& g : kept.grains) sum += g.n_atoms;
     EXPECT_EQ(sum, kept.frame.n_atoms());
     EXPECT_EQ(kept.n_checked < kept.n_raw, d < 2.45) << d;
+  }
+}
+
+// Only atoms near a boundary are looked at: the result must be that of looking at all.
+TEST(Polycrystal, NoCloseAtomHidesInsideAGrain) {
+  PolycrystalOptions options = random_options(300, 100, 6);
+  const Polycrystal raw = build_polycrystal(options);
+  for (const double d : {1.0, 2.0, 2.44}) {
+    options.min_distance = d;
+    Polycrystal built = build_polycrystal(options);
+    Frame expected = raw.frame;
+    remove_atoms(expected, greedy_overlaps(options.box, raw.frame.position, nullptr, d, 1));
+    EXPECT_LT(built.n_checked, built.n_raw);
+    EXPECT_TRUE(same(built.frame, expected)) << d;
   }
 }
 

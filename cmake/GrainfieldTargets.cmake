@@ -25,7 +25,7 @@ find_package(CLI11 REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(GRAINFIELD_ZSTD REQUIRED IMPORTED_TARGET libzstd)
 set(HDF5_PREFER_PARALLEL OFF)
 find_package(HDF5 REQUIRED COMPONENTS C)
 find_path(FAST_FLOAT_INCLUDE fast_float/fast_float.h REQUIRED)
@@ -62,7 +62,8 @@ function(grainfield_configure target)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:grainfield_settings>)
   target_link_libraries(${target} PUBLIC Threads::Threads fmt::fmt
-    PRIVATE OpenSSL::Crypto ZLIB::ZLIB PkgConfig::ZSTD ${HDF5_LIBRARIES} nlohmann_json::nlohmann_json)
+    PRIVATE OpenSSL::Crypto ZLIB::ZLIB PkgConfig::GRAINFIELD_ZSTD hdf5::hdf5
+      $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
   if(OpenMP_CXX_FOUND AND NOT GRAINFIELD_SANITIZE STREQUAL "thread")
     # Only C++ sources get -fopenmp; nvcc passes it to its host compiler.
     target_compile_options(${target} PUBLIC $<$<COMPILE_LANGUAGE:CXX>:${OpenMP_CXX_FLAGS}>

@@ -296,13 +296,16 @@ class LammpsData final : public Reader {
     after_rows("Masses", n_types_);
   }
 
-  const AtomStyle& style_of(std::string_view hint, const std::vector<std::string_view>& row) const {
+  const AtomStyle& style_of(std::string_view hint, int64_t section_line,
+                            const std::vector<std::string_view>& row) const {
     if (!hint.empty()) {
       const auto words = split(hint);
       for (const AtomStyle& style : atom_styles())
         if (!words.empty() && style.name == words[0]) return style;
-      fail(fmt::format("expected the atom style atomic, charge, molecular, bond, angle or full, found {}",
-                       quote(hint)));
+      source_->fail(
+          section_line,
+          fmt::format("expected the atom style atomic, charge, molecular, bond, angle or full, found {}",
+                      quote(hint)));
     }
     // By the number of columns, without or with image flags; 6 and 9 columns fit charge and molecular.
     const size_t n = row.size();
@@ -331,7 +334,7 @@ class LammpsData final : public Reader {
     std::string_view text;
     source_->peek(text);
     const auto row = split(before(text, '#'));
-    const AtomStyle& style = style_of(hint, row);
+    const AtomStyle& style = style_of(hint, section_line, row);
     const size_t width = width_of(style);
     const bool images = row.size() == width + 3;
     if (row.size() != width && !images)

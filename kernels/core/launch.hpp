@@ -68,7 +68,10 @@ __global__ void tile_kernel(Kernel kernel, int64_t n, size_t scratch_bytes) {
     for (int64_t i = first; i < n; i += stride) kernel(SerialTeam{scratch}, i);
   } else {
     const TileTeam<W> team{cooperative_groups::tiled_partition<W>(block), scratch};
-    for (int64_t i = first; i < n; i += stride) kernel(team, i);
+    for (int64_t i = first; i < n; i += stride) {
+      kernel(team, i);
+      team.sync();  // the next item may reuse the scratch
+    }
   }
 }
 #endif

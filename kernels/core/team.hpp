@@ -6,7 +6,8 @@
 //   team.sum(v)      total over the members, the same bits for all
 //   team.sync()      all members have arrived and see each other's scratch
 //   team.scratch()   memory of the team, of the size that the launch asked for, 16-byte aligned
-// Law: no member returns before a collective (sum, sync) that others call.
+// Law: no member returns before a collective (sum, sync) that others call. Between two items the launcher
+// syncs, so that the next may reuse the scratch at once.
 //
 // SerialTeam is a team of one (every CPU thread, and one GPU thread per item). TileTeam<W> is W lanes of a
 // warp. tests/support/emulated_team.hpp runs W host threads with a barrier, so that a missing sync() is found

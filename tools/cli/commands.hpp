@@ -8,5 +8,6 @@ class App;
 namespace grainfield {
 
 void add_build(CLI::App& app);
+void add_devices(CLI::App& app);
 
 }  // namespace grainfield

@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   CLI::App app("Grain boundaries at the scale of atoms: build, analyze, convert", "grainfield");
   app.require_subcommand(1);
   add_build(app);
+  add_devices(app);
   try {
     app.parse(argc, argv);
     return exit_ok;

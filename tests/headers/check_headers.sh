@@ -1,0 +1,32 @@
+#!/bin/bash
+# Every header compiles alone, and twice in one file; GPU words stay in kernels/core.
+# Usage: check_headers.sh <source folder> <compiler> [flags...]
+set -u
+source_folder=$1
+compiler=$2
+shift 2
+cd "$source_folder" || exit 1
+status=0
+
+# What only the CUDA compiler understands: threads of a block, shuffles, and the macros that tell compilers
+# apart. Launchers of whole-array steps under host/ must call the CUDA runtime themselves.
+found=$(grep -nE '\b(threadIdx|blockIdx|blockDim|gridDim|__shfl\w*|__syncthreads|__CUDACC__|__CUDA_ARCH__)\b' -r \
+  kernels host io tools --include=*.hpp --include=*.cpp --include=*.cu |
+  grep -v -e '^kernels/core/' -e '^host/[a-z_]*\.cu:.*__CUDACC__')
+if [ -n "$found" ]; then
+  echo "GPU words outside kernels/core (write the kernel against Team instead):"
+  echo "$found"
+  status=1
+fi
+
+export compiler flags="$*"
+check() {
+  # shellcheck disable=SC2086
+  printf '#define GF_SOURCE_DIR "."\n#include "%s"\n#include "%s"\n' "$1" "$1" |
+    $compiler $flags -x c++ -fsyntax-only -I . - || { echo "$1 does not compile alone and twice"; exit 1; }
+}
+export -f check
+# cuda_check.hpp is for CUDA files only.
+find kernels host io tools tests/support tests/reference -name '*.hpp' ! -name cuda_check.hpp | sort |
+  xargs -P "$(nproc)" -I{} bash -c 'check {}' || status=1
+exit $status

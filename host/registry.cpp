@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 
 #include "host/error.hpp"
+#include "kernels/density/density.hpp"
 
 namespace grainfield {
 
-// One line per analysis: its declaration here, its entry below, in the order of `grainfield list`.
+// One line per analysis, in the order of `grainfield list`.
 
 const std::vector<AnalysisEntry>& registry() {
-  static const std::vector<AnalysisEntry> entries{};
+  static const std::vector<AnalysisEntry> entries{
+      density_entry(),
+  };
   return entries;
 }
 

@@ -1,6 +1,7 @@
 // Batch (wrap, ghosts, cell order) and neighbor list: atoms per second, bytes per atom.
 #include <benchmark/benchmark.h>
 
+#include "bench/exec.hpp"
 #include "bench/inputs.hpp"
 #include "host/batch.hpp"
 
@@ -10,7 +11,7 @@ using namespace grainfield;
 
 void bench_batch(benchmark::State& state) {
   const Frame frame = bench::rattled_bcc_iron(state.range(0));
-  const Exec exec{Processor::cpu, static_cast<int>(state.range(1))};
+  const Exec exec = bench::exec(static_cast<int>(state.range(1)));
   Batch batch(exec);
   batch.build({&frame}, 5.5, 5.5 / cells_per_cutoff);
   for (auto _ : state) batch.build({&frame}, 5.5, 5.5 / cells_per_cutoff);
@@ -21,7 +22,7 @@ void bench_batch(benchmark::State& state) {
 
 void bench_neighbor_list(benchmark::State& state) {
   const Frame frame = bench::rattled_bcc_iron(state.range(0));
-  const Exec exec{Processor::cpu, static_cast<int>(state.range(1))};
+  const Exec exec = bench::exec(static_cast<int>(state.range(1)));
   Batch batch(exec);
   batch.build({&frame}, 5.5, 5.5 / cells_per_cutoff);
   NeighborList list(exec);

@@ -132,7 +132,7 @@ class LammpsData final : public Reader {
   }
 
   // LAMMPS and this engine's writer state the step and the units in the title, as "..., timestep = 100, units
-  // = metal"; this engine also the boundaries, which the format has no place for, as "boundary p p f".
+  // = metal"; this engine also the boundaries, which the format has no place for, as "boundary = p p f".
   void read_title(std::string_view title, Frame& frame) {
     if (!title.starts_with("LAMMPS data file")) return;
     while (!title.empty()) {
@@ -146,8 +146,8 @@ class LammpsData final : public Reader {
       } else if (words[0] == "units") {
         factors_ = lammps_units(value, fmt::format("{}, line 1", source_->path()));
         if (value != "metal") frame.info.emplace_back("units", value);
-      } else if (words[0] == "boundary" && words.size() == 4) {
-        for (size_t k = 0; k < 3; ++k) periodic_[k] = words[k + 1] == "p";
+      } else if (words[0] == "boundary" && words.size() >= 4) {
+        for (size_t k = 0; k < 3; ++k) periodic_[k] = words[words.size() - 3 + k] == "p";
       }
     }
   }

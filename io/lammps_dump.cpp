@@ -311,9 +311,11 @@ class LammpsDump final : public Reader {
                                     : std::string_view(run > 1 ? stem : names[k]));
       const size_t width = std::max<size_t>(run, 1);
       Column& column = store.add(name, kind_of(stem), static_cast<int>(width));
-      if (charge) column.unit = std::string("e");
+      const bool energy = run <= 1 && names[k] == "energy";
+      column.unit = charge ? std::string("e") : energy ? std::string("eV") : std::string();
       for (size_t c = 0; c < width; ++c) {
-        fields[k + c] = ColumnStore::field(column, names[k + c], static_cast<int>(c));
+        fields[k + c] =
+            ColumnStore::field(column, names[k + c], static_cast<int>(c), energy ? units.energy : 1.0);
         taken[k + c] = true;
       }
     }

@@ -38,8 +38,9 @@ set(GRAINFIELD_WARNINGS -Wall -Wextra -Wno-restrict $<$<BOOL:${GRAINFIELD_WERROR
 target_compile_options(grainfield_settings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${GRAINFIELD_WARNINGS}>)
 if(GRAINFIELD_CUDA)
   # CMake 3.25 does not know nvcc 13's C++20 mode: ask for it in words.
+  # fmt 9 gives up constexpr under nvcc, which its C++20 parts then lack: tell it that nvcc has it.
   target_compile_options(grainfield_settings INTERFACE
-    $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 -DFMT_CONSTEVAL= -Xcompiler=-Wall$<COMMA>-Wno-unknown-pragmas -lineinfo>)
+    $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 -DFMT_CONSTEVAL= -DFMT_USE_CONSTEXPR=1 -Xcompiler=-Wall$<COMMA>-Wno-unknown-pragmas -lineinfo>)
 endif()
 if(GRAINFIELD_SANITIZE STREQUAL "address")
   set(flags -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)

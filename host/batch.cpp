@@ -79,8 +79,8 @@ void Batch::plan_grids(const std::vector<const Frame*>& frames, double reach, do
     for (int k = 0; k < 3; ++k) {
       if (!frame->box.periodic[k]) std::tie(grid.lo[k], grid.hi[k]) = extent(*frame, k, exec_.threads);
       if (slab.axis == k) {
-        grid.lo[k] = std::max(grid.lo[k], slab.lo);
-        grid.hi[k] = std::min(grid.hi[k], slab.hi);
+        grid.lo[k] = slab.lo;
+        grid.hi[k] = slab.hi;
       }
       const bool has_halo = frame->box.periodic[k] || slab.axis == k;
       grid.reach[k] = has_halo ? reach / frame->box.height(k) * (1 + 1e-9) : 0;

@@ -39,10 +39,10 @@ GaussianField::GaussianField(const Exec& exec, double beta, GaussianMethod metho
   if (method == GaussianMethod::grid) tables_.upload(&gaussian_grid_tables(), 1);
 }
 
-GaussianMethod GaussianField::cheaper(const Frame& frame, double beta) {
+GaussianMethod GaussianField::cheaper(const Frame& frame, double beta, int64_t n_points) {
   const Vec3 heights = occupied_heights(frame);
   const double density = occupied_density(frame, heights);
-  const auto n = static_cast<double>(frame.n_atoms());
+  const auto n = static_cast<double>(n_points);
   const double h = beta / nodes_per_beta, halo = 2 * (smooth_reach + spread_width / 2) * h;
   double nodes = 1, atoms = density;
   for (int k = 0; k < 3; ++k) {

@@ -19,9 +19,9 @@ class GaussianField {
   static double reach(double beta, GaussianMethod method) {
     return beta * (method == GaussianMethod::grid ? gaussian_grid_reach : gaussian_cutoff);
   }
-  // The cheaper method for evaluating the field of this frame at its own atoms. A function of the frame
-  // alone, so slabs and threads do not change it.
-  static GaussianMethod cheaper(const Frame& frame, double beta);
+  // The cheaper method for evaluating the field of this frame at n points spread over it. A function of the
+  // frame alone, so slabs and threads do not change it.
+  static GaussianMethod cheaper(const Frame& frame, double beta, int64_t n_points);
   // Grid nodes per atom of a batch (local or ghost), for memory plans.
   static double nodes_per_atom(const Frame& frame, double beta);
 

@@ -4,6 +4,7 @@
 
 #include "host/error.hpp"
 #include "kernels/density/density.hpp"
+#include "kernels/density/density_grid.hpp"
 
 namespace grainfield {
 
@@ -12,6 +13,7 @@ namespace grainfield {
 const std::vector<AnalysisEntry>& registry() {
   static const std::vector<AnalysisEntry> entries{
       density_entry(),
+      density_grid_entry(),
   };
   return entries;
 }

@@ -80,7 +80,7 @@ class DensityAnalysis : public Analysis {
     const std::string method = parameters_.text("method");
     method_ = method == "grid"  ? GaussianMethod::grid
               : method == "sum" ? GaussianMethod::sum
-                                : GaussianField::cheaper(context.frame, beta_);
+                                : GaussianField::cheaper(context.frame, beta_, context.frame.n_atoms());
     number_density_ = &context.add_field(info.fields[0], 1, false);
     relative_density_ = &context.add_field(info.fields[1], 1, false);
     context.add_observable(info.observables[0]).real[0] = beta_;

@@ -151,8 +151,7 @@ TEST(Density, PerfectCrystalsHaveTheirNumberDensityEverywhere) {
 }
 
 TEST(Density, FastSchedulesEqualThePlainOnes) {
-  for (Case c : {cases[1], cases[3], cases[5]}) {
-    c.beta *= 2;  // a coarser grid: the plain schedule takes long for many nodes
+  for (const Case& c : {cases[1], cases[4]}) {  // a few, because the plain schedule takes long
     const Frame frame = random_frame(c.n, c.box, 99);
     RunContext plain;
     plain.exec.plain = true;

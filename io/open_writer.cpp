@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
+#include <iterator>
+#include <string_view>
 
 #include "host/error.hpp"
 #include "io/h5md_writer.hpp"
@@ -12,7 +14,8 @@ namespace grainfield {
 
 namespace {
 
-constexpr const char* known_formats = "extxyz, lammps-data, lammps-dump, poscar, cfg, h5md";
+constexpr std::string_view known_formats[] = {"extxyz", "lammps-data", "lammps-dump",
+                                              "poscar", "cfg",         "h5md"};
 
 std::string format_of_name(const std::string& path) {
   std::string name = std::filesystem::path(path).filename().string();
@@ -34,22 +37,31 @@ std::string format_of_name(const std::string& path) {
 
 }  // namespace
 
+std::string output_format(const std::string& path, const std::string& format) {
+  const std::string chosen = format.empty() ? format_of_name(path) : format;
+  if (chosen.empty())
+    throw UsageError(fmt::format(
+        "{}: the name does not tell the format to write; expected .xyz, .data, .dump, .vasp, .cfg "
+        "or .h5 (or .gz/.zst of them), or a format by name: {}",
+        path, fmt::join(known_formats, ", ")));
+  if (std::find(std::begin(known_formats), std::end(known_formats), chosen) == std::end(known_formats))
+    throw UsageError(fmt::format("{}: unknown format to write '{}'; expected one of {}", path, chosen,
+                                 fmt::join(known_formats, ", ")));
+  if (chosen == "h5md" && (path.ends_with(".gz") || path.ends_with(".zst")))
+    throw UsageError(fmt::format(
+        "{}: H5MD files are compressed inside: leave out the ending and ask for --compress", path));
+  return chosen;
+}
+
 std::unique_ptr<Writer> open_writer(const std::string& path, const WriteOptions& options,
                                     const std::string& format) {
-  const std::string chosen = format.empty() ? format_of_name(path) : format;
+  const std::string chosen = output_format(path, format);
   if (chosen == "extxyz") return make_extxyz_writer(path, options);
   if (chosen == "lammps-data") return make_lammps_data_writer(path, options);
   if (chosen == "lammps-dump") return make_lammps_dump_writer(path, options);
   if (chosen == "poscar") return make_poscar_writer(path, options);
   if (chosen == "cfg") return make_mlip_cfg_writer(path, options);
-  if (chosen == "h5md") return make_h5md_writer(path, options);
-  if (chosen.empty())
-    throw UsageError(fmt::format(
-        "{}: the name does not tell the format to write; expected .xyz, .data, .dump, .vasp, .cfg "
-        "or .h5 (or .gz/.zst of them), or a format by name: {}",
-        path, known_formats));
-  throw UsageError(
-      fmt::format("{}: unknown format to write '{}'; expected one of {}", path, chosen, known_formats));
+  return make_h5md_writer(path, options);
 }
 
 }  // namespace grainfield

@@ -20,6 +20,10 @@ class Writer {
   virtual void close() = 0;  // completes the file and gives it its name
 };
 
+// The format that open_writer chooses: "extxyz", "lammps-data", "lammps-dump", "poscar", "cfg" or "h5md".
+// UsageError where the name does not tell.
+std::string output_format(const std::string& path, const std::string& format = "");
+
 // The format follows the name: .data/.lmp LAMMPS data, .dump/.lammpstrj LAMMPS dump, .xyz/.extxyz,
 // POSCAR/CONTCAR/ .vasp/.poscar, .cfg MLIP, .h5/.h5md H5MD, each also with .gz or .zst (not H5MD); `format`
 // forces one. Formats of one frame refuse a second.

@@ -8,6 +8,8 @@ class App;
 namespace grainfield {
 
 void add_build(CLI::App& app);
+void add_convert(CLI::App& app);
 void add_devices(CLI::App& app);
+void add_info(CLI::App& app);
 
 }  // namespace grainfield

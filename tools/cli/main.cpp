@@ -3,8 +3,10 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string>
 
 #include "host/error.hpp"
+#include "host/version.hpp"
 #include "tools/cli/commands.hpp"
 
 namespace {
@@ -20,8 +22,11 @@ int main(int argc, char** argv) {
   using namespace grainfield;
   CLI::App app("Grain boundaries at the scale of atoms: build, analyze, convert", "grainfield");
   app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("grainfield ") + library_version());
   add_build(app);
+  add_convert(app);
   add_devices(app);
+  add_info(app);
   try {
     app.parse(argc, argv);
     return exit_ok;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -25,11 +26,12 @@ OutputFile::OutputFile(std::string path) : path_(std::move(path)), partial_(path
   std::error_code ignored;
   if (std::filesystem::is_directory(path_, ignored))
     throw ResourceError(fmt::format("{}: cannot write: it is a folder; expected the name of a file", path_));
-  fd_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  fd_ = ::open(partial_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd_ < 0) fail("write", path_);
 }
 
 OutputFile::~OutputFile() {
+  unmap();
   if (fd_ < 0) return;
   ::close(fd_);
   ::unlink(partial_.c_str());
@@ -49,22 +51,27 @@ void OutputFile::write(const void* data, size_t bytes) {
   }
 }
 
-void OutputFile::overwrite(int64_t offset, const void* data, size_t bytes) {
-  const char* p = static_cast<const char*>(data);
-  while (bytes > 0) {
-    const ssize_t done = ::pwrite(fd_, p, bytes, offset);
-    if (done < 0) {
-      if (errno == EINTR) continue;
-      fail("write", path_);
-    }
-    p += done;
-    offset += done;
-    bytes -= static_cast<size_t>(done);
+char* OutputFile::map(int64_t bytes) {
+  if (const int reason = ::posix_fallocate(fd_, 0, bytes); reason != 0) {
+    errno = reason;
+    fail("write", path_);
   }
+  void* map = ::mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
+  if (map == MAP_FAILED) fail("map", path_);
+  map_ = static_cast<char*>(map);
+  map_bytes_ = bytes;
+  return map_;
+}
+
+void OutputFile::unmap() {
+  if (map_) ::munmap(map_, static_cast<size_t>(map_bytes_));
+  map_ = nullptr;
 }
 
 void OutputFile::close() {
   if (fd_ < 0) return;
+  if (map_ && ::msync(map_, static_cast<size_t>(map_bytes_), MS_SYNC) != 0) fail("write", path_);
+  unmap();
   // EINVAL: the file system (a pipe, a device) knows no flushing, and has nothing to flush.
   if (::fsync(fd_) != 0 && errno != EINVAL) fail("write", path_);
   const int fd = fd_;

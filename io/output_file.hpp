@@ -18,14 +18,19 @@ class OutputFile {
 
   const std::string& path() const { return path_; }
   void write(const void* data, size_t bytes);
-  void overwrite(int64_t offset, const void* data, size_t bytes);  // bytes that were written before
   int64_t position() const { return position_; }
+  // Room for this many bytes in all, in memory: what is stored there goes to the file. The disk's space is
+  // taken at once, so that a full disk is an error here and not a signal later. Valid until close().
+  char* map(int64_t bytes);
   void close();
 
  private:
+  void unmap();
   std::string path_, partial_;
   int fd_ = -1;
   int64_t position_ = 0;
+  char* map_ = nullptr;
+  int64_t map_bytes_ = 0;
 };
 
 // Asks the system to put a finished file or folder on the disk; ResourceError where that fails.

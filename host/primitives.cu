@@ -6,10 +6,8 @@
 #include <numeric>
 #include <vector>
 
+#include "host/buffer.hpp"
 #include "kernels/core/parallel.hpp"
-
-#include <thrust/execution_policy.h>
-#include <thrust/sort.h>
 #if defined(__CUDACC__)
 #include <thrust/copy.h>
 #include <thrust/functional.h>
@@ -17,11 +15,10 @@
 #include <thrust/iterator/transform_iterator.h>
 #include <thrust/reduce.h>
 #include <thrust/scan.h>
+#include <thrust/sort.h>
 #include <thrust/system/cuda/execution_policy.h>
 
 #include "kernels/core/cuda_check.hpp"
-#elif defined(_OPENMP) && !defined(GF_USE_STD_THREADS)
-#include <thrust/system/omp/execution_policy.h>
 #endif
 
 namespace grainfield {
@@ -108,8 +105,8 @@ void sort_by_key(const Exec& exec, int64_t n, uint32_t* keys, int32_t* values) {
   for (const uint32_t k : per_piece<uint32_t>(
            exec, n, [&](int64_t b, int64_t e) { return *std::max_element(keys + b, keys + e); }))
     largest = std::max(largest, k);
-  std::vector<uint32_t> other_keys(static_cast<size_t>(n));
-  std::vector<int32_t> other_values(static_cast<size_t>(n));
+  Buffer<uint32_t> other_keys(exec, n, "sort keys");
+  Buffer<int32_t> other_values(exec, n, "sort values");
   // Pieces large enough that their histograms stay small beside the data.
   const int64_t block = std::max<int64_t>(piece, (n + 255) / 256);
   const int64_t n_blocks = (n + block - 1) / block;

@@ -1,7 +1,6 @@
-// The four whole-array steps. On a GPU they are Thrust/CUB; on the host, sort_by_key is Thrust's OpenMP merge
-// sort and the others are a few lines over parallel_chunks (docs/decisions.md says why). All are
-// deterministic for any number of threads: pieces have a fixed size and partial results are combined in a
-// fixed order.
+// The four whole-array steps. On a GPU they are Thrust/CUB; on the host they are a few lines over
+// parallel_chunks (docs/decisions.md says why). All are deterministic for any number of threads: pieces have
+// a fixed size and partial results are combined in a fixed order.
 #pragma once
 
 #include <cstdint>

@@ -65,8 +65,7 @@ struct FillNeighbors {
   }
 };
 
-// ---- The CPU's schedule: blocks of cells
-// ------------------------------------------------------------------------
+// The CPU's schedule: blocks of cells
 //
 // A block is a few consecutive cells of one row along a, so its atoms are consecutive too. The candidates of
 // all of them are gathered once into contiguous arrays; each atom then runs over these in loops that
@@ -111,11 +110,12 @@ struct Candidates {
   int64_t block_at = 0;  // where the block's own atoms stand among the candidates
 
   void reserve(int64_t capacity) {
-    if (static_cast<int64_t>(x.size()) >= capacity) return;
-    const auto size = static_cast<size_t>(capacity + capacity / 2);
+    constexpr int64_t lanes = 8;  // of the widest vector: loads and stores pass the end by fewer
+    if (static_cast<int64_t>(x.size()) >= capacity + lanes) return;
+    const auto size = static_cast<size_t>(capacity + capacity / 2 + lanes);
     for (auto* v : {&x, &y, &z}) v->resize(size);
     index.resize(size);
-    row.resize(size + 8);
+    row.resize(size);
     keep.resize(size);
   }
 };
@@ -182,17 +182,71 @@ __attribute__((target("avx512f,avx512vl"))) int64_t list_within_avx512(const dou
   return k;
 }
 
-bool has_avx512() {
-  static const bool yes = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
-  return yes;
+// For every set of kept lanes of four, the bytes that move them to the front.
+struct CompressTable {
+  alignas(16) uint8_t bytes[16][16];
+  constexpr CompressTable() : bytes{} {
+    for (int keep = 0; keep < 16; ++keep) {
+      int at = 0;
+      for (int lane = 0; lane < 4; ++lane)
+        if (keep & (1 << lane))
+          for (int b = 0; b < 4; ++b) bytes[keep][at++] = static_cast<uint8_t>(4 * lane + b);
+    }
+  }
+};
+constexpr CompressTable compress_table;
+
+// The same with AVX2.
+__attribute__((target("avx2,popcnt"))) int64_t list_within_avx2(const double* x, const double* y,
+                                                                const double* z, const int32_t* index,
+                                                                int64_t n, double xi, double yi, double zi,
+                                                                double cutoff_sq, int64_t self,
+                                                                int32_t* row) {
+  const __m256d vx = _mm256_set1_pd(xi), vy = _mm256_set1_pd(yi), vz = _mm256_set1_pd(zi);
+  const __m256d limit = _mm256_set1_pd(cutoff_sq);
+  int64_t k = 0;
+  for (int64_t j = 0; j < n; j += 4) {
+    const __m256d dx = _mm256_sub_pd(_mm256_loadu_pd(x + j), vx);
+    const __m256d dy = _mm256_sub_pd(_mm256_loadu_pd(y + j), vy);
+    const __m256d dz = _mm256_sub_pd(_mm256_loadu_pd(z + j), vz);
+    const __m256d d_sq =
+        _mm256_add_pd(_mm256_add_pd(_mm256_mul_pd(dx, dx), _mm256_mul_pd(dy, dy)), _mm256_mul_pd(dz, dz));
+    auto keep = static_cast<unsigned>(_mm256_movemask_pd(_mm256_cmp_pd(d_sq, limit, _CMP_LT_OQ)));
+    if (n - j < 4) keep &= (1u << (n - j)) - 1;
+    if (static_cast<uint64_t>(self - j) < 4) keep &= ~(1u << (self - j));
+    const __m128i front = _mm_load_si128(reinterpret_cast<const __m128i*>(compress_table.bytes[keep]));
+    const __m128i candidates = _mm_loadu_si128(reinterpret_cast<const __m128i*>(index + j));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(row + k), _mm_shuffle_epi8(candidates, front));
+    k += __builtin_popcount(keep);
+  }
+  return k;
 }
-#else
-bool has_avx512() { return false; }
-int64_t list_within_avx512(const double*, const double*, const double*, const int32_t*, int64_t, double,
-                           double, double, double, int64_t, int32_t*) {
-  return 0;
+
+Simd simd_of_cpu() {
+  static const Simd found = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")
+                                ? Simd::avx512
+                            : __builtin_cpu_supports("avx2") ? Simd::avx2
+                                                             : Simd::portable;
+  return found;
 }
 #endif
+
+// The row of candidate `self` by the widest code that the CPU has and exec allows.
+int64_t list_row(Simd simd, Candidates& c, double cutoff_sq, int64_t self) {
+  const double *x = c.x.data(), *y = c.y.data(), *z = c.z.data();
+  const double xi = x[self], yi = y[self], zi = z[self];
+  const int32_t* index = c.index.data();
+#if defined(__x86_64__) && defined(__GNUC__)
+  simd = std::min(simd, simd_of_cpu());
+  if (simd == Simd::avx512)
+    return list_within_avx512(x, y, z, index, c.n, xi, yi, zi, cutoff_sq, self, c.row.data());
+  if (simd == Simd::avx2)
+    return list_within_avx2(x, y, z, index, c.n, xi, yi, zi, cutoff_sq, self, c.row.data());
+#else
+  (void)simd;
+#endif
+  return list_within(x, y, z, index, c.n, xi, yi, zi, cutoff_sq, self, c.keep.data(), c.row.data());
+}
 
 // Calls body(begin, end, candidates) for every block of own atoms begin ... end - 1.
 template <class Body>
@@ -291,15 +345,9 @@ void fill_neighbors(const Exec& exec, const BatchView& batch, const CellView& ce
                     const int64_t* first, int32_t* index) {
   if (exec.on_gpu() || exec.plain)
     return for_each(exec, batch.n_local, FillNeighbors{batch, cells, cutoff, first, index});
-  const bool avx512 = has_avx512() && !exec.portable;
   for_each_block(exec, batch, cells, cutoff, [&](int32_t begin, int32_t end, Candidates& c) {
     for (int32_t i = begin; i < end; ++i) {
-      const int64_t self = c.block_at + (i - begin);
-      const int64_t n =
-          avx512 ? list_within_avx512(c.x.data(), c.y.data(), c.z.data(), c.index.data(), c.n, batch.x[i],
-                                      batch.y[i], batch.z[i], cutoff * cutoff, self, c.row.data())
-                 : list_within(c.x.data(), c.y.data(), c.z.data(), c.index.data(), c.n, batch.x[i],
-                               batch.y[i], batch.z[i], cutoff * cutoff, self, c.keep.data(), c.row.data());
+      const int64_t n = list_row(exec.simd, c, cutoff * cutoff, c.block_at + (i - begin));
       std::copy_n(c.row.data(), static_cast<size_t>(n), index + first[i]);
     }
   });

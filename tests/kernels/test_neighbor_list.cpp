@@ -22,9 +22,9 @@ Exec plain() {
   exec.plain = true;
   return exec;
 }
-Exec portable() {
+Exec at_most(Simd simd) {
   Exec exec = cpu(2);
-  exec.portable = true;
+  exec.simd = simd;
   return exec;
 }
 
@@ -141,7 +141,7 @@ void expect_rows(const Built& built, const Frame& frame,
 void expect_schedules_agree(const std::vector<const Frame*>& frames, double cutoff, const std::string& what,
                             const Slab& slab = {}) {
   const Built reference(frames, cutoff, plain(), slab);
-  for (const Exec& exec : {cpu(1), cpu(4), portable()}) {
+  for (const Exec& exec : {cpu(1), cpu(4), at_most(Simd::avx2), at_most(Simd::portable)}) {
     const Built built(frames, cutoff, exec, slab);
     EXPECT_EQ(built.first(), reference.first()) << what << ", threads " << exec.threads;
     EXPECT_EQ(built.index(), reference.index()) << what << ", threads " << exec.threads;

@@ -5,6 +5,7 @@
 #include "host/error.hpp"
 #include "kernels/density/density.hpp"
 #include "kernels/density/density_grid.hpp"
+#include "kernels/density/density_profile.hpp"
 
 namespace grainfield {
 
@@ -14,6 +15,7 @@ const std::vector<AnalysisEntry>& registry() {
   static const std::vector<AnalysisEntry> entries{
       density_entry(),
       density_grid_entry(),
+      density_profile_entry(),
   };
   return entries;
 }

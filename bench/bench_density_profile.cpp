@@ -2,6 +2,7 @@
 // reading 24 bytes of position per atom once.
 #include <benchmark/benchmark.h>
 
+#include "bench/exec.hpp"
 #include "bench/inputs.hpp"
 #include "kernels/density/density_profile.hpp"
 
@@ -11,7 +12,7 @@ using namespace grainfield;
 
 void bench_density_profile(benchmark::State& state) {
   const Frame frame = bench::rattled_bcc_iron(state.range(0));
-  const Exec exec{Processor::cpu, static_cast<int>(state.range(1))};
+  const Exec exec = bench::exec(static_cast<int>(state.range(1)));
   for (auto _ : state) {
     const PlanarDensity density(frame, 2, 3.024, 0.1, exec.threads);
     benchmark::DoNotOptimize(density.planar(exec).data());

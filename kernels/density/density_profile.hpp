@@ -8,11 +8,11 @@
 //          cell; k runs over all integers if the cell is periodic along its third vector, else k = 0. Slab
 //          average over [z - w/2, z + w/2]: g1 is replaced by (1/2w) { erf[(z + w/2 - z_I - kL) / (sqrt2
 //          beta)] - erf[(z - w/2 - z_I - kL) / (sqrt2 beta)] }.
-// Method   Atoms are gathered in bins of width h <= beta/32 centred at z_b; with d = (z_I - z_b)/beta,
-//          |d| <= 1/64, the Taylor series (the fast Gauss transform in one dimension)
+// Method   Atoms are gathered in bins of width h <= beta/30 centred at z_b; with d = (z_I - z_b)/beta,
+//          |d| <= 1/60, the Taylor series (the fast Gauss transform in one dimension)
 //            g1(z - z_I) = sum_{m=0..7} (d^m / m!) D_m(z - z_b) + remainder,  D_m(u) = He_m(u/beta) g1(u),
-//          is exact to |remainder| <= 1.09 (1/64)^8 / sqrt(8!) exp(-u^2/4 beta^2) / (beta sqrt(2 pi)), that
-//          is 2e-17 of the peak (Cramer's bound for Hermite polynomials): below the rounding of the direct
+//          is exact to |remainder| <= 1.09 (1/60)^8 / sqrt(8!) exp(-u^2/4 beta^2) / (beta sqrt(2 pi)), that
+//          is 3e-17 of the peak (Cramer's bound for Hermite polynomials): below the rounding of the direct
 //          sum. So 8 moments per bin hold the whole snapshot; values, derivatives and integrals follow from
 //          them. Gaussians are cut at 8.5 beta, where 2e-17 of their integral is left.
 // Source   Darvishi Kamachali & Wallis, "On the relationship and distinction between atomic density and
@@ -42,7 +42,7 @@ struct AnalysisEntry;
 AnalysisEntry density_profile_entry();
 
 constexpr int n_profile_moments = 8;
-constexpr double profile_bins_per_beta = 32;
+constexpr double profile_bins_per_beta = 30;
 constexpr double profile_reach = 8.5;  // in units of beta
 
 // g1(u), the normalised Gaussian of width beta (A) at distance u (A): 1/A.

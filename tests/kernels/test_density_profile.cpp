@@ -12,10 +12,14 @@
 #include <numbers>
 #include <sstream>
 
+#include "host/devices.hpp"
 #include "host/error.hpp"
 #include "host/registry.hpp"
 #include "io/reader.hpp"
+#include "kernels/core/team.hpp"
 #include "tests/reference/density_profile_ref.hpp"
+#include "tests/support/emulated_team.hpp"
+#include "tests/support/random.hpp"
 #include "tests/support/run_analysis.hpp"
 #include "tests/support/shared.hpp"
 
@@ -82,13 +86,9 @@ Frame random_frame(const Box& box, int n, uint64_t seed) {
   Frame frame;
   frame.box = box;
   frame.species = {{"Fe", 55.845, 1}};
-  uint64_t state = seed;
-  auto random = [&] {  // the linear congruential generator of Knuth's MMIX
-    state = state * 6364136223846793005ull + 1442695040888963407ull;
-    return static_cast<double>(state >> 11) * 0x1p-53;
-  };
+  test::Random random(seed);
   for (int i = 0; i < n; ++i) {
-    Vec3 s{random(), random(), random()};
+    Vec3 s = random.vector();
     for (int k = 0; k < 3; ++k)
       if (box.periodic[k]) s[k] = 4 * s[k] - 2;  // any image must do
     frame.position.push_back(box.cartesian(s));
@@ -478,6 +478,45 @@ TEST(DensityProfile, PlainScheduleAgrees) {
   plain.plain = true;
   const auto fast = density.planar({}), slow = density.planar(plain);
   for (size_t k = 0; k < fast.size(); ++k) expect_relative(fast[k], slow[k], 1e-14, "point");
+}
+
+// Lanes that share the bins of a point: sums in another order, so 1e-14 and not the same bits.
+TEST(DensityProfile, TeamsAgreeWithOneThread) {
+  test::Random random(12);
+  constexpr int64_t n_points = 9, n_bins = 101, stride = 2;
+  std::vector<double> moments((n_points * stride + n_bins) * n_profile_moments);
+  std::vector<double> weights(n_bins * n_profile_moments);
+  for (double& v : moments) v = random.uniform(0, 5);
+  for (double& v : weights) v = random.uniform(0, 1);
+  auto kernel = [&](std::vector<double>& out) {
+    out.assign(n_points, 0);
+    return ProfileKernel{moments.data(), weights.data(), n_bins, stride, 0.7, out.data()};
+  };
+  std::vector<double> out, teams;
+  const ProfileKernel serial = kernel(out);
+  for (int64_t i = 0; i < n_points; ++i) {
+    serial(SerialTeam{}, i);
+    double expected = 0;
+    for (int64_t k = 0; k < n_bins * n_profile_moments; ++k)
+      expected +=
+          weights[static_cast<size_t>(k)] * moments[static_cast<size_t>(i * stride * n_profile_moments + k)];
+    expect_relative(out[static_cast<size_t>(i)], 0.7 * expected, 1e-14, "point");
+  }
+  test::run_emulated<8>(kernel(teams), n_points, 0);
+  for (size_t i = 0; i < n_points; ++i) expect_relative(teams[i], out[i], 1e-14, "team of 8");
+  test::run_emulated<32>(kernel(teams), n_points, 0);
+  for (size_t i = 0; i < n_points; ++i) expect_relative(teams[i], out[i], 1e-14, "team of 32");
+}
+
+TEST(DensityProfile, GpuAgrees) {
+  if (!why_no_gpu().empty()) GTEST_SKIP() << why_no_gpu();
+  const Frame frame = random_frame(Box({11, 0, 0}, {3, 9, 0}, {-2, 1.5, 40}), 3000, 4);
+  const PlanarDensity density(frame, 2, 3.024, 0.1, 1);
+  const Exec gpu = choose_device("cuda", 1);
+  const auto planar = density.planar({}), planar_gpu = density.planar(gpu);
+  for (size_t k = 0; k < planar.size(); ++k) expect_relative(planar_gpu[k], planar[k], 1e-14, "point");
+  const auto slab = density.slab({}, 0.2), slab_gpu = density.slab(gpu, 0.2);
+  for (size_t k = 0; k < slab.size(); ++k) expect_relative(slab_gpu[k], slab[k], 1e-14, "slab");
 }
 
 // ---- edges

@@ -23,7 +23,7 @@ std::vector<std::string> not_held(const Frame& frame, const std::string& format)
   const bool data = format == "lammps-data", dump = format == "lammps-dump", poscar = format == "poscar",
              cfg = format == "cfg";
   const Box& box = frame.box;
-  if (frame.has_box && !box.fully_periodic() && (data || poscar || cfg)) lost.push_back("free directions");
+  if (frame.has_box && !box.fully_periodic() && (poscar || cfg)) lost.push_back("free directions");
   if (!frame.has_box && (data || dump || poscar)) lost.push_back("the absence of a cell");
   if (frame.has_box && !(box.origin == Vec3{}) && (poscar || cfg))
     lost.push_back("the cell's origin (positions are shifted)");

@@ -108,7 +108,13 @@ class H5mdReader final : public Reader {
       const Dataset d = Dataset::open(file_, info);
       if (d.dims().size() == 1 && d.dims()[0] == n_frames_) info_ = d.read_text(file_, {0}, d.dims());
     }
-    for (const std::string& name : h5::children(file_, group_)) {
+    // In the order that this program's files state, otherwise by name.
+    std::vector<std::string> names = h5::children(file_, group_);
+    const auto order = h5::text_attribute(file_, h5::our_parameters, "columns");
+    const auto place = [&](const std::string& name) { return std::find(order.begin(), order.end(), name); };
+    std::stable_sort(names.begin(), names.end(),
+                     [&](const auto& a, const auto& b) { return place(a) < place(b); });
+    for (const std::string& name : names) {
       if (name == "position" || name == "species" || name == "id" || name == "box") continue;
       if (auto column = optional(name)) {
         const Dims item = column->item();

@@ -83,6 +83,7 @@ class H5mdWriter final : public Writer {
     elements_.finish(file_, h5::increasing_steps(frames_.step), h5::increasing_times(frames_.time));
     if (!frames_.step.empty()) species_.write(file_, std::string(h5::all_particles) + "/species");
     h5::write_frame_table(file_, frames_);
+    if (!columns_.empty()) h5::set_attribute(file_, h5::our_parameters, "columns", columns_);
     if (std::any_of(info_.begin(), info_.end(), [](const std::string& s) { return !s.empty(); }))
       h5::Dataset::write_fixed(file_, std::string(h5::our_parameters) + "/frames/info", info_);
     file_.close();
@@ -118,6 +119,7 @@ class H5mdWriter final : public Writer {
     if (c.components > 1) dims.push_back(static_cast<hsize_t>(c.components));
     const bool is_new = !elements_.has(path);
     h5::Element& element = element_for(link, type, dims, h5::to_h5md_unit(c.unit));
+    if (is_new) columns_.push_back(link);
     if (is_new && link != c.name) h5::set_attribute(file_, path, "name", c.name);
     if (element.type() != type)
       throw InputError(fmt::format("{}, frame {}: column {} is of another kind than in earlier frames", path_,
@@ -134,6 +136,7 @@ class H5mdWriter final : public Writer {
   h5::Elements elements_;
   h5::SpeciesTable species_;
   h5::FrameTable frames_;
+  std::vector<std::string> columns_;  // links in the order of the frames' columns; HDF5 sorts them by name
   std::vector<std::string> info_;
 };
 

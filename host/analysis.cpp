@@ -8,6 +8,8 @@
 #include <cmath>
 
 #include "host/error.hpp"
+#include "host/slab_plan.hpp"
+#include "host/suggest.hpp"
 #include "kernels/core/parallel.hpp"
 
 namespace grainfield {
@@ -75,10 +77,10 @@ Parameters::Parameters(const AnalysisInfo& info,
     const auto spec = std::find_if(info.parameters.begin(), info.parameters.end(),
                                    [&](const ParameterSpec& s) { return s.name == name; });
     if (spec == info.parameters.end()) {
-      std::string known;
-      for (const ParameterSpec& s : info.parameters) known += (known.empty() ? "" : ", ") + s.name;
-      throw UsageError(fmt::format("--set {}.{}: there is no such parameter; {} has {}", info.name, name,
-                                   info.name, known.empty() ? "none" : known));
+      std::vector<std::string> known;
+      for (const ParameterSpec& s : info.parameters) known.push_back(s.name);
+      throw UsageError(fmt::format("--set {}.{}: there is no such parameter{}; {} has {}", info.name, name,
+                                   suggestion(name, known), info.name, listed(known)));
     }
     check_value(fmt::format("--set {}.{}", info.name, name), *spec, text);
     values_[static_cast<size_t>(spec - info.parameters.begin())].second = text;
@@ -138,86 +140,29 @@ Observable& FrameContext::add_observable(const OutputSpec& spec, std::vector<int
   return observable;
 }
 
-namespace {
-
-// Memory (bytes) that a slab with this share of the frame takes.
-double slab_bytes(const Frame& frame, const Needs& needs, double reach, int axis, int n_slabs) {
-  const auto n = static_cast<double>(frame.n_atoms());
-  double local = n, total = 1;
-  for (int k = 0; k < 3; ++k) {
-    const double halo = 2 * reach / frame.box.height(k);
-    const double own = k == axis ? 1.0 / n_slabs : 1.0;
-    const bool has_halo = frame.box.periodic[k] || (k == axis && n_slabs > 1);
-    total *= own + (has_halo ? halo : 0);
-  }
-  local /= n_slabs;
-  const double ghosts = n * total - local;
-  const double density = n / frame.box.volume();
-  const double neighbors = needs.cutoff > 0 ? 4.18879 * std::pow(needs.cutoff, 3) * density : 0;
-  return n * Batch::bytes_per_input_atom + (local + ghosts) * Batch::bytes_per_atom +
-         local * (static_cast<double>(needs.bytes_per_atom) + (needs.cutoff > 0 ? 12 + 4 * neighbors : 0)) +
-         ghosts * static_cast<double>(needs.bytes_per_ghost) + static_cast<double>(needs.bytes);
-}
-
-int64_t frame_bytes(const Frame& frame, const FrameResults& results) {
-  int64_t bytes = static_cast<int64_t>(frame.position.capacity() * sizeof(Vec3) + frame.type.capacity() * 4 +
-                                       frame.id.capacity() * 8);
-  for (const Column& c : frame.columns)
-    bytes += static_cast<int64_t>(c.real.capacity() * 8 + c.integer.capacity() * 8 +
-                                  c.text.capacity() * sizeof(std::string));
-  for (const Field& f : results.fields)
-    bytes += static_cast<int64_t>(f.real.capacity() * 8 + f.integer.capacity() * 4);
-  return bytes;
-}
-
-}  // namespace
-
 void FrameContext::for_each_slab(const Needs& needs, const std::function<void(const SlabContext&)>& body) {
-  const double reach = std::max(needs.reach, needs.cutoff);
-  const double cell_size = std::max(1.0, (needs.cutoff > 0 ? needs.cutoff : reach / 4) / cells_per_cutoff);
-  // Cut across the direction in which the frame is longest.
-  int axis = 0;
-  for (int k = 1; k < 3; ++k)
-    if (frame.box.height(k) > frame.box.height(axis)) axis = k;
-  const int64_t held = frame_bytes(frame, results);
+  const auto held = static_cast<double>(bytes_of(frame) + bytes_of(results) + held_elsewhere);
   const auto limit =
-      static_cast<double>(run.memory_limit > 0 ? run.memory_limit : available_host_bytes() + held);
-  int n_slabs = 1;
-  double plan = slab_bytes(frame, needs, reach, axis, 1);
-  while (frame.n_atoms() > 0 && static_cast<double>(held) + plan > limit) {
-    const double next = slab_bytes(frame, needs, reach, axis, n_slabs + 1);
-    if (n_slabs >= 4096 || next > plan * 0.9999)
-      throw ResourceError(
-          fmt::format("--memory {:.0f} MB is not enough: the frame and its results hold {:.0f} MB and the "
-                      "thinnest slab needs {:.0f} MB more; give at least {:.0f} MB",
-                      limit / 1e6, static_cast<double>(held) / 1e6, plan / 1e6,
-                      (static_cast<double>(held) + plan) * 1.01 / 1e6));
-    ++n_slabs;
-    plan = next;
-  }
+      static_cast<double>(run.memory_limit > 0 ? run.memory_limit : available_host_bytes() + bytes_of(frame));
+  double available = limit - held;
+  if (run.exec.on_gpu())
+    available = std::min(available, 0.95 * static_cast<double>(available_bytes(run.exec)));
+  const SlabPlan plan = plan_slabs(frame, needs, run.exec.on_gpu(), available, held, limit);
+  largest_plan = std::max(largest_plan, plan.uncut_bytes);
   Batch batch(run.exec);
   std::optional<NeighborList> list;
   if (needs.cutoff > 0) list.emplace(run.exec);
-  double lo = 0, hi = 1;
-  if (!frame.box.periodic[axis] && n_slabs > 1) {
-    lo = 1e300, hi = -1e300;
-    for (const Vec3& r : frame.position) {
-      const double s = frame.box.fractional(r)[axis];
-      lo = std::min(lo, s), hi = std::max(hi, s);
+  for (int k = 0; k < plan.n_slabs(); ++k) {
+    const Slab slab = plan.slab(k);
+    if (clock) clock->set_slab(k, plan.n_slabs());
+    {
+      const StageClock::Scope timed(clock, "ghosts, cells and lists");
+      batch.build({&frame}, std::max(needs.reach, needs.cutoff), cell_size_for(needs), slab);
+      if (list) list->build(batch, needs.cutoff);
     }
-    hi += 1e-6 * std::max(1.0, std::fabs(hi));
+    body({batch, list ? &*list : nullptr, slab, k, plan.n_slabs()});
   }
-  for (int k = 0; k < n_slabs; ++k) {
-    Slab slab;
-    if (n_slabs > 1) {
-      slab.axis = axis;
-      slab.lo = k == 0 ? lo : lo + (hi - lo) * k / n_slabs;
-      slab.hi = k + 1 == n_slabs ? hi : lo + (hi - lo) * (k + 1) / n_slabs;
-    }
-    batch.build({&frame}, reach, cell_size, slab);
-    if (list) list->build(batch, needs.cutoff);
-    body({batch, list ? &*list : nullptr, slab, k, n_slabs});
-  }
+  if (clock) clock->set_slab(0, 1);
 }
 
 namespace {

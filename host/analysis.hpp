@@ -20,6 +20,7 @@
 #include "host/frame.hpp"
 #include "host/lattice.hpp"
 #include "host/results.hpp"
+#include "host/stage_clock.hpp"
 
 namespace grainfield {
 
@@ -110,6 +111,10 @@ class FrameContext {
   FrameResults& results;
   const RunContext& run;
   GridSink* grids = nullptr;  // null where nobody takes grids
+  // Set by the driver.
+  int64_t held_elsewhere = 0;   // bytes of RunContext::memory_limit that other frames hold
+  StageClock* clock = nullptr;  // told how far the work is
+  double largest_plan = 0;      // bytes that the most expensive pass would take uncut
 
   FrameContext(const Frame& f, FrameResults& r, const RunContext& c) : frame(f), results(r), run(c) {}
 

@@ -42,7 +42,9 @@ FrameRange::FrameRange(std::string_view text) {
 
 FrameRange FrameRange::resolve(int64_t n_frames) const {
   FrameRange range;
-  const auto from_start = [&](int64_t i) { return std::clamp<int64_t>(i < 0 ? i + n_frames : i, 0, n_frames); };
+  const auto from_start = [&](int64_t i) {
+    return std::clamp<int64_t>(i < 0 ? i + n_frames : i, 0, n_frames);
+  };
   if (first_) range.first_ = from_start(*first_);
   if (last_) range.last_ = from_start(*last_);
   range.step_ = step_;
@@ -62,7 +64,7 @@ int64_t FrameRange::count(int64_t n_frames) const {
 
 std::string FrameRange::text() const {
   const auto part = [](const std::optional<int64_t>& v) { return v ? fmt::to_string(*v) : std::string(); };
-  return part(first_) + ":" + part(last_) + ":" + (step_ == 1 ? "" : fmt::to_string(step_));
+  return part(first_) + ":" + part(last_) + (step_ == 1 ? "" : ":" + fmt::to_string(step_));
 }
 
 }  // namespace grainfield

@@ -12,8 +12,8 @@ namespace grainfield {
 class FrameRange {
  public:
   FrameRange() = default;  // all
-  // "a", "a:b", "a:b:c" with any of a, b, c left out; "a" is that frame alone. Throws UsageError unless they are
-  // whole numbers and c > 0 (frames are read forward only).
+  // "a", "a:b", "a:b:c" with any of a, b, c left out; "a" is that frame alone. Throws UsageError unless they
+  // are whole numbers and c > 0 (frames are read forward only).
   explicit FrameRange(std::string_view text);
 
   // True where the frames are counted from the end, so that their number must be known: resolve() then.
@@ -29,7 +29,7 @@ class FrameRange {
   int64_t count(int64_t n_frames) const;
   // Frames before which an end is known; -1 where the range is open.
   int64_t end() const { return last_ ? *last_ : -1; }
-  std::string text() const;  // "a:b:c"; "::" for all
+  std::string text() const;  // "a:b", "a:b:c"; ":" for all
 
  private:
   std::optional<int64_t> first_, last_;

@@ -161,4 +161,16 @@ int64_t available_host_bytes() {
   return int64_t{4} << 30;
 }
 
+int64_t available_bytes(const Exec& exec) {
+#if defined(__CUDACC__)
+  if (exec.on_gpu()) {
+    size_t free = 0, total = 0;
+    CUDA_CHECK(cudaMemGetInfo(&free, &total));
+    return static_cast<int64_t>(free);
+  }
+#endif
+  (void)exec;
+  return available_host_bytes();
+}
+
 }  // namespace grainfield

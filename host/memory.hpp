@@ -31,5 +31,7 @@ void reset_peak_memory(Processor processor);
 int64_t peak_resident_bytes();
 // Physical memory of the machine that is available now (bytes).
 int64_t available_host_bytes();
+// Memory (bytes) that is free now where exec runs.
+int64_t available_bytes(const Exec& exec);
 
 }  // namespace grainfield

@@ -6,6 +6,7 @@
 #include "kernels/density/density.hpp"
 #include "kernels/density/density_grid.hpp"
 #include "kernels/density/density_profile.hpp"
+#include "host/suggest.hpp"
 
 namespace grainfield {
 
@@ -20,13 +21,16 @@ const std::vector<AnalysisEntry>& registry() {
   return entries;
 }
 
-const AnalysisEntry& find_analysis(std::string_view name) {
-  std::string known;
-  for (const AnalysisEntry& entry : registry()) {
+const AnalysisEntry& find_analysis(std::string_view name) { return find_analysis(name, registry()); }
+
+const AnalysisEntry& find_analysis(std::string_view name, const std::vector<AnalysisEntry>& entries) {
+  std::vector<std::string> known;
+  for (const AnalysisEntry& entry : entries) {
     if (entry.info.name == name) return entry;
-    known += (known.empty() ? "" : ", ") + entry.info.name;
+    known.push_back(entry.info.name);
   }
-  throw UsageError(fmt::format("there is no analysis '{}'; expected one of {}", name, known));
+  throw UsageError(
+      fmt::format("there is no analysis '{}'{}; known: {}", name, suggestion(name, known), listed(known)));
 }
 
 }  // namespace grainfield

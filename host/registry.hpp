@@ -17,5 +17,6 @@ struct AnalysisEntry {
 const std::vector<AnalysisEntry>& registry();
 // The entry with this name, or UsageError naming the nearest ones.
 const AnalysisEntry& find_analysis(std::string_view name);
+const AnalysisEntry& find_analysis(std::string_view name, const std::vector<AnalysisEntry>& entries);
 
 }  // namespace grainfield

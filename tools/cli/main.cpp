@@ -1,4 +1,5 @@
 // grainfield: the command.
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
@@ -11,9 +12,31 @@
 
 namespace {
 
-int fail(int code, const char* message) {
-  std::fprintf(stderr, "grainfield: error: %s\n", message);
+// One line, whatever the message holds.
+int fail(int code, std::string message) {
+  for (char& c : message)
+    if (c == '\n' || c == '\r') c = ' ';
+  std::fflush(stdout);
+  fmt::print(stderr, "grainfield: error: {}\n", message);
   return code;
+}
+
+// The command as a shell would take it back.
+std::string command_line(int argc, char** argv) {
+  const std::string plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%";
+  std::string line;
+  for (int i = 0; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (i > 0) line += ' ';
+    if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) {
+      line += word;
+      continue;
+    }
+    line += '\'';
+    for (const char c : word) line += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    line += '\'';
+  }
+  return line;
 }
 
 }  // namespace
@@ -21,15 +44,28 @@ int fail(int code, const char* message) {
 int main(int argc, char** argv) {
   using namespace grainfield;
   CLI::App app("Grain boundaries at the scale of atoms: build, analyze, convert", "grainfield");
-  app.require_subcommand(1);
   app.set_version_flag("--version", std::string("grainfield ") + library_version());
+  app.require_subcommand(1);
+  app.footer(
+      "Examples:\n"
+      "  grainfield build polycrystal --structure bcc --lattice 2.83 --element Fe --box 56.6 56.6 56.6 \\\n"
+      "      --grains 8 --min-distance 2.0 -o fe.h5\n"
+      "  grainfield analyze fe.h5 --compute density,coordination --structure bcc --lattice 2.83 -o "
+      "results.h5\n"
+      "Every command has --help.\n"
+      "Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 bad input, 4 resources (memory, disk, device),\n"
+      "130 interrupted (analyze keeps complete frames: --resume).");
+  add_analyze(app, command_line(argc, argv));
   add_build(app);
   add_convert(app);
   add_devices(app);
   add_info(app);
+  add_list(app);
   try {
     app.parse(argc, argv);
     return exit_ok;
+  } catch (const Exit& exit) {
+    return exit.code;
   } catch (const CLI::CallForHelp& help) {
     return app.exit(help);
   } catch (const CLI::CallForAllHelp& help) {
@@ -45,7 +81,7 @@ int main(int argc, char** argv) {
   } catch (const ResourceError& error) {
     return fail(exit_resource, error.what());
   } catch (const std::bad_alloc&) {
-    return fail(exit_resource, "not enough memory");
+    return fail(exit_resource, "not enough memory; lower --memory");
   } catch (const std::exception& error) {
     return fail(exit_bug, error.what());
   }

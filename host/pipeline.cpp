@@ -1,0 +1,356 @@
+#include "host/pipeline.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "host/bounded_queue.hpp"
+#include "host/devices.hpp"
+#include "host/error.hpp"
+#include "host/slab_plan.hpp"
+
+namespace grainfield {
+namespace {
+
+// Before anything has been measured: bytes per atom that a frame may take to compute without being cut.
+constexpr double guessed_bytes_per_atom = 1500;
+
+struct ReadFrame {
+  int64_t index = 0;
+  std::unique_ptr<Frame> frame;
+};
+
+using WriteTask = std::function<void(ResultsWriter&)>;
+
+// A step was called off because another stage failed.
+struct Cancelled {};
+
+// Counts that threads wait for.
+class Gate {
+ public:
+  explicit Gate(int64_t count) : count_(count) {}
+  void add(int64_t n) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    count_ += n;
+    changed_.notify_all();
+  }
+  // Waits for count > 0 and takes one; false once cancelled.
+  bool take() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [&] { return count_ > 0 || cancelled_; });
+    if (cancelled_) return false;
+    --count_;
+    return true;
+  }
+  // Waits for count <= most; false once cancelled.
+  bool wait_at_most(int64_t most) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [&] { return count_ <= most || cancelled_; });
+    return !cancelled_;
+  }
+  void cancel() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    cancelled_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int64_t count_;
+  bool cancelled_ = false;
+};
+
+// Frames whose memory can be used again.
+class FramePool {
+ public:
+  std::unique_ptr<Frame> take() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (frames_.empty()) return std::make_unique<Frame>();
+    auto frame = std::move(frames_.back());
+    frames_.pop_back();
+    return frame;
+  }
+  void put(std::unique_ptr<Frame> frame) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    frames_.push_back(std::move(frame));
+  }
+  void clear() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    frames_.clear();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Frame>> frames_;
+};
+
+class Run {
+ public:
+  Run(const PipelineOptions& options, Analyzer& analyzer, RunWatch& watch)
+      : options_(options), analyzer_(analyzer), watch_(watch), writer_ready_(writer_promise_.get_future()) {}
+
+  RunReport go() {
+    const auto start = std::chrono::steady_clock::now();
+    std::thread reader([this] { read(); });
+    std::thread writer([this] { write(); });
+    std::thread counter;
+    if (options_.count_frames) counter = std::thread([this] { count(); });
+    compute();
+    reader.join();
+    writer.join();
+    counting_ends_ = true;
+    if (counter.joinable()) counter.join();
+    if (error_) std::rethrow_exception(error_);
+    report_.frames_kept = frames_kept_;
+    report_.interrupted = !complete_;
+    report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const StageClock* const clocks[] = {&read_clock_, &analyzer_.clock(), &write_clock_};
+    for (const StageClock* clock : clocks)
+      for (const auto& stage : clock->totals()) report_.stages.push_back(stage);
+    return std::move(report_);
+  }
+
+ private:
+  // Keeps the first error.
+  void fail(std::exception_ptr error) {
+    const std::lock_guard<std::mutex> lock(error_mutex_);
+    if (!error_) error_ = std::move(error);
+    failed_ = true;
+  }
+
+  // The reader's thread. Its errors end the run after the frames that came before them.
+  void read() {
+    try {
+      const FrameRange frames = options_.frames.needs_count()
+                                    ? options_.frames.resolve(count_frames(options_, watch_.stop))
+                                    : options_.frames;
+      const ResultsWriter* earlier = nullptr;
+      if (options_.resume) {
+        earlier = writer_ready_.get();
+        if (!earlier) throw Cancelled();
+      }
+      int64_t index = 0;
+      for (const std::string& input : options_.inputs) {
+        std::unique_ptr<Reader> reader;
+        {
+          const StageClock::Scope timed(&read_clock_, "read");
+          reader = options_.open(input);
+        }
+        while (!frames.is_past(index)) {
+          if (watch_.stop) throw Cancelled();
+          if (!frames.contains(index)) {
+            const StageClock::Scope timed(&read_clock_, "read");
+            if (!reader->skip()) break;
+          } else if (earlier && earlier->has_frame(index)) {
+            const StageClock::Scope timed(&read_clock_, "read");
+            if (!reader->skip()) break;
+            ++frames_kept_;
+          } else {
+            if (!may_read_.take()) throw Cancelled();
+            ReadFrame next{index, pool_.take()};
+            bool found = false;
+            {
+              const StageClock::Scope timed(&read_clock_, "read");
+              found = reader->next(*next.frame);
+            }
+            if (!found) {
+              may_read_.add(1);
+              break;
+            }
+            any_ = true;
+            if (!frames_read_.push(std::move(next))) throw Cancelled();
+          }
+          ++index;
+        }
+      }
+      if (!any_ && frames_kept_ == 0)
+        throw UsageError(fmt::format("--frames {} selects none of the {} frames of the input",
+                                     options_.frames.text(), index));
+      all_read_ = true;
+    } catch (const Cancelled&) {
+    } catch (...) {
+      fail(std::current_exception());
+    }
+    frames_read_.close();
+  }
+
+  // The writer's thread. Its errors stop everything.
+  void write() {
+    std::unique_ptr<ResultsWriter> writer;
+    try {
+      {
+        const StageClock::Scope timed(&write_clock_, "hash inputs, open results");
+        writer = options_.make_writer();
+      }
+      writer_promise_.set_value(writer.get());
+      while (std::optional<WriteTask> task = to_write_.pop()) {
+        const StageClock::Scope timed(&write_clock_, "write");
+        (*task)(*writer);
+      }
+      if (complete_) {
+        const StageClock::Scope timed(&write_clock_, "write");
+        writer->close();
+      }
+    } catch (...) {
+      fail(std::current_exception());
+      if (!writer) writer_promise_.set_value(nullptr);
+      to_write_.cancel();
+      frames_read_.cancel();
+      may_read_.cancel();
+      in_writer_.cancel();
+    }
+  }
+
+  void count() {
+    try {
+      watch_.n_frames = options_.frames.count(count_frames(options_, counting_ends_));
+    } catch (const std::exception&) {
+      // The reader meets the same trouble, and reports it.
+    }
+  }
+
+  // Hands a task to the writer and waits until it is done.
+  void write_now(WriteTask task) {
+    auto done = std::make_shared<std::promise<void>>();
+    std::future<void> is_done = done->get_future();
+    auto step = [task = std::move(task), done](ResultsWriter& writer) {
+      task(writer);
+      done->set_value();
+    };
+    done.reset();
+    if (!to_write_.push(std::move(step))) throw Cancelled();
+    try {
+      is_done.get();
+    } catch (const std::future_error&) {
+      throw Cancelled();  // the task was dropped, or failed
+    }
+  }
+
+  // Grids go to the file plane by plane; the analysis waits, so that no second copy is held.
+  class Grids final : public GridSink {
+   public:
+    Grids(Run& run, int64_t frame) : run_(run), frame_(frame) {}
+    void begin(const GridShape& grid) override {
+      run_.write_now([&](ResultsWriter& writer) { writer.begin_grid(frame_, grid); });
+    }
+    void planes(int64_t first_plane, int64_t n_planes, const double* values) override {
+      run_.write_now([&](ResultsWriter& writer) { writer.write_planes(first_plane, n_planes, values); });
+    }
+    void end() override {
+      run_.write_now([](ResultsWriter& writer) { writer.end_grid(); });
+    }
+
+   private:
+    Run& run_;
+    int64_t frame_;
+  };
+
+  void compute() {
+    try {
+      use_device(analyzer_.run().exec);
+      while (std::optional<ReadFrame> next = frames_read_.pop()) {
+        if (watch_.stop) throw Cancelled();
+        compute_frame(*next);
+      }
+      complete_ = all_read_ && !failed_;
+    } catch (const Cancelled&) {
+    } catch (...) {
+      fail(std::current_exception());
+    }
+    // Whatever the end: the reader stops, the writer completes what it was given.
+    frames_read_.cancel();
+    may_read_.cancel();
+    to_write_.close();
+  }
+
+  void compute_frame(ReadFrame& next) {
+    const Frame& frame = *next.frame;
+    const auto n = static_cast<double>(frame.n_atoms());
+    const auto limit = static_cast<double>(analyzer_.run().memory_limit);
+    const auto frame_bytes = static_cast<double>(bytes_of(frame));
+    const double result_bytes =
+        n * (results_per_atom_ > 0 ? results_per_atom_ : 16.0 * analyzer_.n_fields()) + n * 12;
+    const double others = 2 * (frame_bytes + result_bytes);
+    const double alone =
+        frame_bytes + result_bytes + n * std::max(guessed_bytes_per_atom, analyzer_.bytes_per_atom());
+    const bool overlap = alone + others <= limit;
+    if (!in_writer_.wait_at_most(overlap ? 1 : 0)) throw Cancelled();
+    if (overlap)
+      may_read_.add(1);
+    else
+      pool_.clear();
+
+    watch_.frame_atoms = frame.n_atoms();
+    watch_.frame = next.index;
+    Grids grids(*this, next.index);
+    auto results = std::make_shared<FrameResults>(
+        analyzer_.analyze(frame, next.index, &grids, overlap ? static_cast<int64_t>(others) : 0));
+    report_.summary.add(*results, analyzer_.run().exec.threads);
+    if (n > 0) results_per_atom_ = std::max(results_per_atom_, static_cast<double>(bytes_of(*results)) / n);
+    report_.frames_computed += 1;
+    report_.atoms += frame.n_atoms();
+    report_.largest_frame = std::max(report_.largest_frame, frame.n_atoms());
+    watch_.atoms_done += frame.n_atoms();
+
+    in_writer_.add(1);
+    auto owned = std::make_shared<std::unique_ptr<Frame>>(std::move(next.frame));
+    auto task = [this, owned, results = std::move(results)](ResultsWriter& writer) mutable {
+      writer.write(**owned, *results);
+      results.reset();
+      pool_.put(std::move(*owned));
+      watch_.frames_done += 1;
+      in_writer_.add(-1);
+    };
+    if (!to_write_.push(std::move(task))) throw Cancelled();
+    if (!overlap) {
+      if (!in_writer_.wait_at_most(0)) throw Cancelled();
+      may_read_.add(1);
+    }
+  }
+
+  const PipelineOptions& options_;
+  Analyzer& analyzer_;
+  RunWatch& watch_;
+  RunReport report_;
+
+  BoundedQueue<ReadFrame> frames_read_{1};
+  BoundedQueue<WriteTask> to_write_{2};
+  FramePool pool_;
+  Gate may_read_{1};   // frames that the reader may still begin
+  Gate in_writer_{0};  // frames that are written or wait for it
+  std::promise<const ResultsWriter*> writer_promise_;
+  std::future<const ResultsWriter*> writer_ready_;
+  StageClock read_clock_, write_clock_;
+  double results_per_atom_ = 0;
+
+  bool any_ = false;  // the reader's
+  std::atomic<int64_t> frames_kept_{0};
+  std::atomic<bool> all_read_{false}, complete_{false}, failed_{false}, counting_ends_{false};
+  std::mutex error_mutex_;
+  std::exception_ptr error_;
+};
+
+}  // namespace
+
+int64_t count_frames(const PipelineOptions& options, const std::atomic<bool>& stop) {
+  int64_t n = 0;
+  for (const std::string& input : options.inputs) {
+    const std::unique_ptr<Reader> reader = options.open(input);
+    while (!stop && reader->skip()) ++n;
+  }
+  return n;
+}
+
+RunReport run_pipeline(const PipelineOptions& options, Analyzer& analyzer, RunWatch& watch) {
+  return Run(options, analyzer, watch).go();
+}
+
+}  // namespace grainfield

@@ -1,0 +1,37 @@
+// How a frame is cut so that what grows with its atoms fits into memory.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "host/analysis.hpp"
+
+namespace grainfield {
+
+struct SlabPlan {
+  int axis = -1;                   // the cell vector that is cut; -1: the whole frame at once
+  std::vector<double> cuts{0, 1};  // fractional coordinates; slab k is cuts[k] <= s < cuts[k + 1]
+  double bytes = 0;                // that the most expensive slab takes
+  double uncut_bytes = 0;          // that the whole frame would take
+
+  int n_slabs() const { return static_cast<int>(cuts.size()) - 1; }
+  Slab slab(int k) const {
+    return axis < 0 ? Slab{} : Slab{axis, cuts[static_cast<size_t>(k)], cuts[static_cast<size_t>(k) + 1]};
+  }
+};
+
+// The fewest slabs, of about equal numbers of atoms, that fit into `available` bytes beside the frame itself.
+// Counts batch, neighbor list and what `needs` states. Depends on the frame, the needs and `available` only.
+// Throws ResourceError where even slabs of a quarter of the reach do not fit: `held` (bytes of the frame, its
+// results and other frames) and `limit` are for the message.
+SlabPlan plan_slabs(const Frame& frame, const Needs& needs, bool on_gpu, double available, double held,
+                    double limit);
+
+// Width (A) of the cells that a batch for these needs has.
+double cell_size_for(const Needs& needs);
+
+// Bytes that a frame, or its results, hold on the host.
+int64_t bytes_of(const Frame& frame);
+int64_t bytes_of(const FrameResults& results);
+
+}  // namespace grainfield

@@ -1,0 +1,350 @@
+// grainfield analyze
+#include <fmt/format.h>
+#include <unistd.h>
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <csignal>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "host/engine.hpp"
+#include "host/memory.hpp"
+#include "host/suggest.hpp"
+#include "tools/cli/commands.hpp"
+#include "tools/cli/config_file.hpp"
+
+namespace grainfield {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  std::vector<std::string> inputs, compute, settings, species;
+  std::string config, output, format, frames, memory, device = "auto", structure;
+  double lattice = 0, c_over_a = 0;
+  int threads = available_threads();
+  bool resume = false, compress = false, quiet = false, no_positions = false;
+};
+
+// "4G": K, M, G, T are powers of 1024; KB, MB, GB, TB powers of 1000.
+int64_t parse_memory(const std::string& text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  std::string unit(end, text.data() + text.size());
+  for (char& c : unit) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  double scale = 0;
+  const std::string prefixes = "KMGT";
+  if (unit.empty() || unit == "B") scale = 1;
+  for (size_t k = 0; k < prefixes.size(); ++k) {
+    const std::string prefix(1, prefixes[k]);
+    if (unit == prefix || unit == prefix + "IB") scale = std::pow(1024.0, static_cast<double>(k + 1));
+    if (unit == prefix + "B") scale = std::pow(1000.0, static_cast<double>(k + 1));
+  }
+  if (error != std::errc() || scale == 0 || !(value > 0) || value * scale > 9e18)
+    throw UsageError(fmt::format(
+        "--memory {}: expected bytes with a suffix, such as 500M, 4G (powers of 1024) or 4GB (of 1000)",
+        text));
+  return static_cast<int64_t>(value * scale);
+}
+
+// --compute and --set (the last value of a parameter counts).
+std::vector<AnalysisRequest> make_requests(const std::vector<std::string>& compute,
+                                           const std::vector<std::string>& settings) {
+  std::vector<AnalysisRequest> requests;
+  for (const std::string& name : compute)
+    if (!name.empty()) requests.push_back({name, {}, false});
+  for (const std::string& setting : settings) {
+    const size_t equals = setting.find('=');
+    const size_t dot = setting.substr(0, equals).find('.');
+    if (equals == std::string::npos || dot == std::string::npos || dot == 0 || dot + 1 == equals)
+      throw UsageError(
+          fmt::format("--set {}: expected name.parameter=value, such as density.beta=3.024", setting));
+    const std::string name = setting.substr(0, dot);
+    const std::string parameter = setting.substr(dot + 1, equals - dot - 1);
+    const std::string value = setting.substr(equals + 1);
+    auto request = std::find_if(requests.begin(), requests.end(),
+                                [&](const AnalysisRequest& r) { return r.name == name; });
+    if (request == requests.end()) request = requests.insert(requests.end(), {name, {}, true});
+    auto& given = request->parameters;
+    const auto at =
+        std::find_if(given.begin(), given.end(), [&](const auto& p) { return p.first == parameter; });
+    if (at == given.end())
+      given.emplace_back(parameter, value);
+    else
+      at->second = value;
+  }
+  return requests;
+}
+
+RunContext make_run(const Options& o) {
+  RunContext run;
+  if (o.threads < 1 || o.threads > 4096)
+    throw UsageError(fmt::format("--threads {}: expected 1 to 4096", o.threads));
+  std::string why_cpu;
+  run.exec = choose_device(o.device, o.threads, &why_cpu);
+  if (!why_cpu.empty() && !o.quiet) fmt::print(stderr, "grainfield: {}\n", why_cpu);
+  if (!o.structure.empty()) run.structure = parse_structure(o.structure);
+  if (o.lattice != 0 || o.c_over_a != 0) {
+    if (!run.structure) throw UsageError("--lattice and --c-over-a need --structure");
+    if (o.lattice == 0) throw UsageError("--c-over-a needs --lattice");
+    if (o.c_over_a != 0 && *run.structure != Structure::hcp)
+      throw UsageError("--c-over-a is for --structure hcp only");
+    run.lattice = make_lattice(*run.structure, o.lattice, o.c_over_a);
+  }
+  if (!o.memory.empty()) run.memory_limit = parse_memory(o.memory);
+  return run;
+}
+
+std::vector<std::pair<std::string, std::string>> parameters_of(const Options& o, const Analyzer& analyzer,
+                                                               const FrameRange& frames) {
+  std::vector<std::pair<std::string, std::string>> all = {
+      {"run.compute", fmt::format("{}", fmt::join(analyzer.names(), ","))},
+      {"run.frames", frames.text()},
+      {"run.device", analyzer.run().exec.on_gpu() ? "cuda" : "cpu"}};
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) all.emplace_back(name, value);
+  };
+  add("run.structure", o.structure);
+  add("run.lattice", o.lattice != 0 ? fmt::format("{}", o.lattice) : "");
+  add("run.c-over-a", o.c_over_a != 0 ? fmt::format("{}", o.c_over_a) : "");
+  add("run.species", fmt::format("{}", fmt::join(o.species, ",")));
+  add("run.format", o.format);
+  for (const auto& [name, value] : analyzer.parameters())
+    all.emplace_back(name, value.empty() ? "auto" : value);
+  return all;
+}
+
+// Shows where the run is, on a terminal.
+class ProgressLine {
+ public:
+  ProgressLine(const RunWatch& watch, const StageClock& clock, bool shown) : watch_(watch), clock_(clock) {
+    if (shown) thread_ = std::thread([this] { show(); });
+  }
+  ~ProgressLine() {
+    if (!thread_.joinable()) return;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      ends_ = true;
+      wake_.notify_all();
+    }
+    thread_.join();
+    fmt::print(stderr, "\r\033[K");
+  }
+
+ private:
+  void show() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (!wake_.wait_for(lock, std::chrono::milliseconds(250), [this] { return ends_; })) {
+      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+      const StageClock::Place place = clock_.place();
+      const int64_t n_frames = watch_.n_frames;
+      const auto done = static_cast<double>(watch_.frames_done);
+      std::string line =
+          n_frames >= 0 ? fmt::format("frame {}/{}", std::min(watch_.frames_done + 1, n_frames), n_frames)
+                        : fmt::format("frame {}", watch_.frames_done + 1);
+      line += "  " + (place.stage.empty() ? "reading or writing" : place.stage);
+      if (place.n_slabs > 1) line += fmt::format(", slab {}/{}", place.slab + 1, place.n_slabs);
+      const double rate = static_cast<double>(watch_.atoms_done) / seconds;
+      if (rate > 0) line += fmt::format("  {:.3g} atoms/s", rate);
+      if (n_frames > 0 && done > 0)
+        line += "  ETA " + seconds_text(seconds / done * (static_cast<double>(n_frames) - done));
+      fmt::print(stderr, "\r\033[K{}", line);
+      std::fflush(stderr);
+    }
+  }
+
+  const RunWatch& watch_;
+  const StageClock& clock_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool ends_ = false;
+  std::thread thread_;
+};
+
+// The first Ctrl-C (or SIGTERM) asks for an end after the frame in hand, the second ends at once.
+class StopOnSignal {
+ public:
+  explicit StopOnSignal(RunWatch& watch) {
+    stop_ = &watch.stop;
+    struct sigaction action {};
+    action.sa_handler = [](int signal) {
+      seen_ = signal;
+      stop_.load()->store(true);
+    };
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    sigaction(SIGINT, &action, &interrupt_);
+    sigaction(SIGTERM, &action, &terminate_);
+  }
+  ~StopOnSignal() {
+    sigaction(SIGINT, &interrupt_, nullptr);
+    sigaction(SIGTERM, &terminate_, nullptr);
+  }
+  static int seen() { return seen_; }
+
+ private:
+  static inline std::atomic<int> seen_{0};
+  static inline std::atomic<std::atomic<bool>*> stop_{nullptr};
+  struct sigaction interrupt_ {
+  }, terminate_{};
+};
+
+std::string counted(int64_t n, const char* what) {
+  return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
+}
+
+void print_summary(const RunReport& report, const Analyzer& analyzer, const std::string& output) {
+  std::string text = fmt::format("{}: {} of {} in all\n", output, counted(report.frames_computed, "frame"),
+                                 counted(report.atoms, "atom"));
+  if (report.frames_kept > 0)
+    text +=
+        fmt::format("{} of an earlier run kept, not in the table\n", counted(report.frames_kept, "frame"));
+  if (const std::string table = report.summary.table(); !table.empty()) text += "\n" + table;
+  if (!analyzer.notes().empty() || !report.summary.notes().empty()) text += "\nnotes\n";
+  for (const std::string& note : analyzer.notes()) text += "  " + note + "\n";
+  for (const auto& [note, n] : report.summary.notes())
+    text += report.frames_computed > 1 ? fmt::format("  {} ({})\n", note, counted(n, "frame"))
+                                       : fmt::format("  {}\n", note);
+  text += fmt::format("\n{:<26}{:>12}\n", "stage", "time");
+  for (const auto& [stage, seconds] : report.stages)
+    text += fmt::format("{:<26}{:>12}\n", stage, seconds_text(seconds));
+  text += fmt::format("{:<26}{:>12}", "wall (stages overlap)", seconds_text(report.seconds));
+  if (report.atoms > 0)
+    text +=
+        fmt::format("   {:.3g} atoms/s", static_cast<double>(report.atoms) / std::max(report.seconds, 1e-9));
+  const auto peak = static_cast<double>(peak_resident_bytes());
+  text += fmt::format("\n{:<26}{:>12}", "peak memory", bytes_text(peak));
+  if (report.largest_frame > 0)
+    text += fmt::format("   {:.0f} bytes/atom", peak / static_cast<double>(report.largest_frame));
+  fmt::print("{}\n", text);
+}
+
+void run_analyze(Options& o, CLI::App& command, const std::string& command_line) {
+  std::vector<std::string> settings;
+  if (!o.config.empty()) settings = read_config(command, o.config);
+  settings.insert(settings.end(), o.settings.begin(), o.settings.end());
+  if (o.inputs.empty()) throw UsageError("analyze needs at least one input file");
+  if (o.compute.empty()) {
+    std::vector<std::string> known;
+    for (const AnalysisEntry& entry : registry()) known.push_back(entry.info.name);
+    throw UsageError(fmt::format("analyze needs --compute with one or more of {}", listed(known)));
+  }
+  if (o.output.empty()) o.output = fs::path(o.inputs.front()).filename().string() + ".grainfield.h5";
+
+  RunContext run = make_run(o);
+  run.output = o.output;
+  const FrameRange frames = o.frames.empty() ? FrameRange() : FrameRange(o.frames);
+  Analyzer analyzer(make_requests(o.compute, settings), run);
+  for (const std::string& input : o.inputs) {
+    std::error_code ignored;
+    if (fs::equivalent(input, o.output, ignored))
+      throw UsageError(fmt::format("-o {}: would overwrite an input", o.output));
+    if (!fs::exists(input, ignored)) throw InputError(fmt::format("{}: there is no such file", input));
+  }
+  const fs::path folder = fs::path(o.output).parent_path();
+  if (!folder.empty() && !fs::is_directory(folder))
+    throw ResourceError(fmt::format("-o {}: there is no folder {}", o.output, folder.string()));
+
+  ReadOptions read;
+  read.threads = o.threads;
+  read.species = o.species;
+  PipelineOptions pipeline;
+  pipeline.inputs = o.inputs;
+  pipeline.frames = frames;
+  pipeline.open = [&](const std::string& path) { return open_reader(path, read, o.format); };
+  pipeline.resume = o.resume;
+  pipeline.make_writer = [&] {
+    Provenance provenance;
+    provenance.version = library_version();
+    provenance.command = command_line;
+    provenance.parameters = parameters_of(o, analyzer, frames);
+    for (const std::string& input : o.inputs) provenance.inputs.push_back(describe_input(input));
+    return open_results(o.output, provenance, {o.compress, o.resume, !o.no_positions});
+  };
+  const bool terminal = !o.quiet && isatty(STDERR_FILENO) != 0;
+  pipeline.count_frames = terminal;
+
+  RunWatch watch;
+  const std::string partial = o.output + ".partial";
+  RunReport report;
+  {
+    const StopOnSignal signals(watch);
+    const ProgressLine progress(watch, analyzer.clock(), terminal);
+    try {
+      report = run_pipeline(pipeline, analyzer, watch);
+    } catch (...) {
+      if (!o.quiet && watch.frames_done > 0 && fs::is_directory(partial))
+        fmt::print(stderr, "\r\033[Kgrainfield: {} complete in {}; --resume goes on from there\n",
+                   counted(watch.frames_done, "frame"), partial);
+      throw;
+    }
+  }
+  if (report.interrupted) {
+    fmt::print(stderr, "grainfield: interrupted; {} complete{}\n",
+               counted(report.frames_computed + report.frames_kept, "frame"),
+               fs::is_directory(partial) ? " in " + partial + "; --resume goes on from there" : "");
+    throw Exit{128 + StopOnSignal::seen()};
+  }
+  if (!o.quiet) print_summary(report, analyzer, o.output);
+}
+
+}  // namespace
+
+void add_analyze(CLI::App& app, const std::string& command_line) {
+  auto o = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("analyze", "Compute quantities of every frame and write them in H5MD");
+  command->add_option("input", o->inputs, "snapshots; frames of several files follow each other");
+  command->add_option("--compute", o->compute, "analyses, such as density,coordination (`grainfield list`)")
+      ->delimiter(',');
+  command->add_option("-o,--output", o->output,
+                      "results (default: name of the first input + .grainfield.h5, in this folder)");
+  command->add_option("--set", o->settings, "name.parameter=value; may be repeated")->take_all();
+  command->add_option("--frames", o->frames, "a, a:b or a:b:c as a Python slice (default: all)");
+  command->add_option("--structure", o->structure, "bulk lattice: sc, bcc, fcc, hcp or diamond");
+  command->add_option("--lattice", o->lattice, "lattice constant a of the bulk, A");
+  command->add_option("--c-over-a", o->c_over_a, "c/a of hcp (default: the ideal sqrt(8/3))");
+  command->add_option("--species", o->species, "names of the types of the input in order, such as Fe,Cr")
+      ->delimiter(',');
+  command->add_option("--format", o->format, "format of the inputs (default: found by content)");
+  command->add_option("--memory", o->memory,
+                      "most memory to use, such as 500M, 4G (powers of 1024) or 4GB (of 1000): larger frames "
+                      "are cut into slabs (default: nine tenths of what is available)");
+  command->add_option("--threads", o->threads, "host threads; the results do not depend on them")
+      ->capture_default_str();
+  command->add_option("--device", o->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  command->add_flag("--resume", o->resume, "go on with a run that was cut off: keep its complete frames");
+  command->add_flag("--compress", o->compress, "compress the results (gzip)");
+  command->add_flag("--no-positions", o->no_positions, "leave positions, species and ids out of the results");
+  command->add_flag("--quiet", o->quiet, "neither progress nor summary");
+  command
+      ->add_option("--config", o->config,
+                   "TOML file: keys are these options (input for the inputs), table [set] the parameters; "
+                   "the command line wins")
+      ->configurable(false);
+  command->footer(
+      "Examples:\n"
+      "  grainfield analyze fe.lmp --compute density,coordination --structure bcc --lattice 2.83 -o fe.h5\n"
+      "  grainfield analyze run.*.dump.zst --compute rdf --set rdf.cutoff=8 --frames ::10 --memory 4G\n"
+      "  grainfield analyze --config fe.toml        with fe.toml:\n"
+      "      input = [\"fe.lmp\"]\n"
+      "      compute = [\"density\", \"coordination\"]\n"
+      "      [set]\n"
+      "      density.beta = 3.024\n"
+      "      coordination.cutoffs = [3.4, 4.5]\n"
+      "Ctrl-C ends after the frame in hand (exit code 130); a second one ends at once. Either way --resume\n"
+      "goes on with the frames that are missing.");
+  command->callback([o, command, command_line] { run_analyze(*o, *command, command_line); });
+}
+
+}  // namespace grainfield

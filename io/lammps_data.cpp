@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
+#include <numeric>
 #include <unordered_map>
 
 #include "host/elements.hpp"
@@ -207,6 +209,10 @@ class LammpsData final : public Reader {
         const auto v = reals(3);
         origin = {v[0], v[1], v[2]};
       } else if (!to_real(words[0])) {
+        if (source_->peek(text) && trim(text).empty()) {  // a section of some other program
+          skip_section();
+          break;
+        }
         fail(fmt::format("expected a header line or a section, found {}", quote(line)));
       }
     }
@@ -242,10 +248,9 @@ class LammpsData final : public Reader {
   }
 
   Species& species(int32_t label) {
-    for (Species& s : known_)
-      if (s.label == label) return s;
-    known_.push_back({"", 0, label});
-    return known_.back();
+    Species& s = known_[label];
+    s.label = label;
+    return s;
   }
 
   // A type by number or by label.
@@ -417,19 +422,21 @@ class LammpsData final : public Reader {
     after_rows("Velocities", n_atoms_);
     if (id == frame.id) return;
 
-    std::unordered_map<int64_t, size_t> place;
-    place.reserve(id.size());
-    for (size_t i = 0; i < frame.id.size(); ++i) place.emplace(frame.id[i], i);
+    std::vector<size_t> by_id(id.size());  // the atoms by ascending id
+    std::iota(by_id.begin(), by_id.end(), size_t{0});
+    std::sort(by_id.begin(), by_id.end(), [&](size_t i, size_t j) { return frame.id[i] < frame.id[j]; });
     std::vector<double> sorted(velocity.real.size());
     std::vector<bool> set(id.size());
     for (size_t i = 0; i < id.size(); ++i) {
-      const auto found = place.find(id[i]);
-      if (found == place.end() || set[found->second])
+      const auto found = std::lower_bound(by_id.begin(), by_id.end(), id[i],
+                                          [&](size_t j, int64_t wanted) { return frame.id[j] < wanted; });
+      const bool there = found != by_id.end() && frame.id[*found] == id[i];
+      if (!there || set[*found])
         source_->fail(first_row + static_cast<int64_t>(i),
                       fmt::format("expected one velocity for each id of Atoms, found the id {} {}", id[i],
-                                  found == place.end() ? "that is not there" : "twice"));
-      set[found->second] = true;
-      for (size_t k = 0; k < 3; ++k) sorted[3 * found->second + k] = velocity.real[3 * i + k];
+                                  there ? "twice" : "that is not there"));
+      set[*found] = true;
+      for (size_t k = 0; k < 3; ++k) sorted[3 * *found + k] = velocity.real[3 * i + k];
     }
     velocity.real = std::move(sorted);
   }
@@ -441,8 +448,10 @@ class LammpsData final : public Reader {
   }
 
   void finish_species(Frame& frame) {
-    for (int32_t type = 1; type <= n_types_; ++type) species(type);
-    set_species_from_labels(frame, 1, lammps_species, known_, options_, source_->path());
+    for (int32_t type = 1; type <= n_types_ && n_types_ <= lammps_species; ++type) species(type);
+    std::vector<Species> known;
+    for (const auto& [label, s] : known_) known.push_back(s);
+    set_species_from_labels(frame, 1, lammps_species, known, options_, source_->path());
   }
 
   std::unique_ptr<TextSource> source_;
@@ -452,7 +461,7 @@ class LammpsData final : public Reader {
   int32_t n_types_ = 0;
   UnitFactors factors_;
   bool periodic_[3] = {true, true, true};
-  std::vector<Species> known_;
+  std::map<int32_t, Species> known_;  // what the file states, by type
   std::unordered_map<std::string, int32_t> label_;
 };
 

@@ -335,15 +335,18 @@ class LammpsDump final : public Reader {
                                    const SymbolTable& elements) const {
     std::vector<Species> known;
     std::unordered_map<int32_t, int32_t> element_of;
+    int32_t last_type = 0, last_element = -1;  // mostly the next atom is alike
     for (size_t i = 0; i < element.size(); ++i) {
-      const auto [place, added] = element_of.try_emplace(frame.type[i], element[i]);
-      const std::string& name = elements.words()[static_cast<size_t>(element[i])];
+      if (frame.type[i] == last_type && element[i] == last_element) continue;
+      last_type = frame.type[i];
+      last_element = element[i];
+      const auto [place, added] = element_of.try_emplace(last_type, last_element);
+      const std::string& name = elements.words()[static_cast<size_t>(last_element)];
       if (added)
-        known.push_back({name, 0, frame.type[i]});
-      else if (place->second != element[i])
+        known.push_back({name, 0, last_type});
+      else if (place->second != last_element)
         throw InputError(fmt::format("{}: type {} is {} and {}; expected one element for each type", where(),
-                                     frame.type[i], elements.words()[static_cast<size_t>(place->second)],
-                                     name));
+                                     last_type, elements.words()[static_cast<size_t>(place->second)], name));
     }
     return known;
   }

@@ -181,6 +181,26 @@ TEST_F(Readers, LammpsDataLabelsAndOtherSections) {
   EXPECT_EQ(f.type, (std::vector<int32_t>{1, 0, 1}));
 }
 
+// Sections of other programs, before, between and after the known ones.
+TEST_F(Readers, LammpsDataUnknownSections) {
+  const std::string other = "Grain Boundaries\n\n1 north 2\n2 south 3\n\n";
+  const Frame f =
+      read("s.data", "t\n\n1 atoms\n1 atom types\n0 4 xlo xhi\n0 4 ylo yhi\n0 4 zlo zhi\n\n" + other +
+                         "Masses\n\n1 55.845\n\n" + other + "Atoms # atomic\n\n1 1 1 2 3\n\n" + other);
+  expect_near(f.position.at(0), {1, 2, 3});
+  EXPECT_EQ(f.species.at(0).name, "Fe");
+}
+
+// A header with very many types costs no more than the atoms that are there.
+TEST_F(Readers, LammpsDataManyTypes) {
+  const Frame f = read("m.data",
+                       "t\n\n2 atoms\n900000 atom types\n0 4 xlo xhi\n0 4 ylo yhi\n0 4 zlo zhi\n\n"
+                       "Atoms # atomic\n\n1 700000 1 2 3\n2 5 1 1 1\n");
+  ASSERT_EQ(f.species.size(), 2u);
+  EXPECT_EQ(f.species[0].label, 5);
+  EXPECT_EQ(f.type, (std::vector<int32_t>{1, 0}));
+}
+
 TEST_F(Readers, LammpsDataGeneralTriclinic) {
   const Frame f =
       read("g.data",

@@ -92,6 +92,19 @@ TEST_F(Readers, LammpsDumpTriclinicAndScaled) {
   expect_near(u.position[0], {0.5, 0.25, 15});
 }
 
+// Both tilts of one sign: the bounds are those of the corner at b + c.
+TEST_F(Readers, LammpsDumpTiltsOfOneSign) {
+  const std::string head =
+      "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n0\nITEM: BOX BOUNDS xy xz yz pp pp pp\n";
+  const Frame left = read("l.dump", head + "-3 4 -1\n1 4.5 -2\n2 4 0.5\nITEM: ATOMS id type x y z\n");
+  expect_near(left.box.origin, {0, 1, 2});
+  expect_near(left.box.a, {4, 0, 0});
+  const Frame right = read("r.dump", head + "0 7 1\n0.5 4 2\n2 4 -0.5\nITEM: ATOMS id type x y z\n");
+  expect_near(right.box.origin, {0, 1, 2});
+  expect_near(right.box.a, {4, 0, 0});
+  expect_near(right.box.b, {1, 3, 0});
+}
+
 TEST_F(Readers, LammpsDumpGeneralTriclinic) {
   const Frame f = read("g.dump",
                        "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS abc origin pp pp ff\n"

@@ -173,4 +173,26 @@ std::vector<Species> SpeciesTable::read(const File& file, const std::string& ele
   return species;
 }
 
+void write_species_and_ids(const File& file, Elements& elements, hsize_t row, const Frame& frame,
+                           const std::vector<int32_t>& index) {
+  constexpr hsize_t piece = 1 << 20;  // a multiple of the chunks, so that none is written twice
+  const auto n = static_cast<hsize_t>(frame.n_atoms());
+  const std::string all = all_particles;
+  Element& species = elements.get(file, all + "/species", Type::int32, {n});
+  Element& ids = elements.get(file, all + "/id", Type::int64, {n});
+  std::vector<int32_t> type;
+  std::vector<int64_t> id;
+  for (hsize_t first = 0; first < n; first += piece) {
+    const hsize_t count = std::min(piece, n - first);
+    type.clear();
+    id.clear();
+    for (hsize_t i = first; i < first + count; ++i) {
+      type.push_back(index[static_cast<size_t>(frame.type[i])]);
+      id.push_back(frame.id_of(static_cast<int64_t>(i)));
+    }
+    species.write_part(file, row, {n}, first, count, type.data());
+    ids.write_part(file, row, {n}, first, count, id.data());
+  }
+}
+
 }  // namespace grainfield::h5

@@ -94,6 +94,11 @@ class SpeciesTable {
   std::vector<Species> species_;
 };
 
+// particles/all/species and id of a frame; piece by piece, so that large frames need no copies. `index`
+// translates the frame's types to those of the file.
+void write_species_and_ids(const File& file, Elements& elements, hsize_t row, const Frame& frame,
+                           const std::vector<int32_t>& index);
+
 // "eV/A^3" <-> "eV Ang-3": the strings of H5MD's units module. Text that is no product of powers stays as it
 // is.
 std::string to_h5md_unit(const std::string& unit);

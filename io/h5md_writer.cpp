@@ -51,14 +51,7 @@ class H5mdWriter final : public Writer {
     static_assert(sizeof(Vec3) == 3 * sizeof(double));
     element_for("position", Type::real, {n, 3}, "Ang").write(file_, row, {n, 3}, frame.position.data());
 
-    const std::vector<int32_t> index = species_.add(frame.species);
-    std::vector<int32_t> type(frame.type.size());
-    for (size_t i = 0; i < type.size(); ++i) type[i] = index[static_cast<size_t>(frame.type[i])];
-    element_for("species", Type::int32, {n}, "").write(file_, row, {n}, type.data());
-
-    std::vector<int64_t> id = frame.id;
-    for (hsize_t i = 0; frame.id.empty() && i < n; ++i) id.push_back(static_cast<int64_t>(i) + 1);
-    element_for("id", Type::int64, {n}, "").write(file_, row, {n}, id.data());
+    h5::write_species_and_ids(file_, elements_, row, frame, species_.add(frame.species));
 
     std::set<std::string> taken{"position", "species", "id", "box"};
     for (const Column& c : frame.columns) write_column(c, row, n, taken);

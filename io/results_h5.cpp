@@ -288,7 +288,10 @@ class H5ResultsWriter final : public ResultsWriter {
     if (sources_.empty()) fs::remove_all(folder_, ignored);  // nothing to resume
   }
 
-  bool has_frame(int64_t frame) const override { return sources_.count(frame) > 0; }
+  bool has_frame(int64_t frame) const override {
+    const auto held = h5::lock();  // write() may run in another thread
+    return sources_.count(frame) > 0;
+  }
 
   void begin_grid(int64_t frame, const GridShape& grid) override {
     const auto held = h5::lock();
@@ -475,14 +478,8 @@ class H5ResultsWriter final : public ResultsWriter {
     position.write(part_, 0, {n, 3}, frame.position.data());
     describe(part_, position, "A", "", {});
     h5::SpeciesTable species;
-    const std::vector<int32_t> index = species.add(frame.species);
-    std::vector<int32_t> type(frame.type.size());
-    for (size_t i = 0; i < type.size(); ++i) type[i] = index[static_cast<size_t>(frame.type[i])];
-    part_elements_->get(part_, all + "/species", Type::int32, {n}).write(part_, 0, {n}, type.data());
+    h5::write_species_and_ids(part_, *part_elements_, 0, frame, species.add(frame.species));
     species.write(part_, all + "/species");
-    std::vector<int64_t> id = frame.id;
-    for (hsize_t i = 0; frame.id.empty() && i < n; ++i) id.push_back(static_cast<int64_t>(i) + 1);
-    part_elements_->get(part_, all + "/id", Type::int64, {n}).write(part_, 0, {n}, id.data());
   }
 
   void write_field(const Field& field, const FrameResults& results) {

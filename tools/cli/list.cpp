@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <cctype>
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -43,9 +44,13 @@ std::string with_unit(const std::string& value, const std::string& unit) {
   return unit.empty() || value.empty() ? value : value + " " + unit;
 }
 
-// The first sentence.
+// The first sentence; "eq. 2" does not end it.
 std::string summary_of(const std::string& doc) {
-  const size_t end = std::min(doc.find(". "), doc.find('\n'));
+  size_t end = 0;
+  while (end < doc.size() &&
+         !(doc[end] == '\n' || (doc[end] == '.' && end + 2 < doc.size() && doc[end + 1] == ' ' &&
+                                std::isupper(static_cast<unsigned char>(doc[end + 2])))))
+    ++end;
   std::string line = doc.substr(0, end);
   if (!line.empty() && line.back() == '.') line.pop_back();
   return line;
@@ -115,10 +120,13 @@ nlohmann::ordered_json json_of(const AnalysisInfo& info) {
           {"observables", outputs(info.observables)}};
 }
 
-// A table cell: no bars, no line breaks.
+// For a cell of a Markdown table: no bars, tags or line breaks.
 std::string cell(const std::string& text) {
   std::string result;
-  for (const char c : text) result += c == '|' ? "\\|" : c == '\n' ? " " : std::string(1, c);
+  for (const char c : text) {
+    if (c == '|' || c == '<') result += '\\';
+    result += c == '\n' ? ' ' : c;
+  }
   return result;
 }
 
@@ -130,7 +138,7 @@ std::string markdown() {
       "`observables/`.\n";
   for (const AnalysisEntry& entry : registry()) {
     const AnalysisInfo& info = entry.info;
-    text += fmt::format("\n## {}\n\n{}\n", info.name, info.doc);
+    text += fmt::format("\n## {}\n\n{}\n", info.name, cell(info.doc));
     if (!info.parameters.empty())
       text += "\n| parameter | kind | unit | default | range | |\n|---|---|---|---|---|---|\n";
     for (const ParameterSpec& p : info.parameters)

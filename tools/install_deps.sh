@@ -5,7 +5,6 @@ set -euo pipefail
 
 packages=(
   g++ cmake ninja-build pkg-config
-  libthrust-dev     # sorting on the CPU; the CUDA Toolkit brings its own
   libhdf5-dev       # H5MD files
   zlib1g-dev libzstd-dev libfast-float-dev nlohmann-json3-dev libssl-dev libfmt-dev libcli11-dev
   libgtest-dev libbenchmark-dev

@@ -15,6 +15,7 @@
 #include "host/devices.hpp"
 #include "host/error.hpp"
 #include "host/slab_plan.hpp"
+#include "io/vti_writer.hpp"
 
 namespace grainfield {
 namespace {
@@ -234,23 +235,30 @@ class Run {
     }
   }
 
-  // Grids go to the file plane by plane; the analysis waits, so that no second copy is held.
+  // Grids go to the files plane by plane; the analysis waits, so that no second copy is held.
   class Grids final : public GridSink {
    public:
     Grids(Run& run, int64_t frame) : run_(run), frame_(frame) {}
     void begin(const GridShape& grid) override {
       run_.write_now([&](ResultsWriter& writer) { writer.begin_grid(frame_, grid); });
+      const std::string& prefix = run_.options_.vtk_prefix;
+      if (!prefix.empty())
+        vtk_ = open_vtk(fmt::format("{}.{}.{}{}", prefix, grid.name, frame_, vtk_ending(grid.box)), grid);
     }
     void planes(int64_t first_plane, int64_t n_planes, const double* values) override {
       run_.write_now([&](ResultsWriter& writer) { writer.write_planes(first_plane, n_planes, values); });
+      if (vtk_) vtk_->write_planes(first_plane, n_planes, values);
     }
     void end() override {
       run_.write_now([](ResultsWriter& writer) { writer.end_grid(); });
+      if (vtk_) vtk_->close();
+      vtk_.reset();
     }
 
    private:
     Run& run_;
     int64_t frame_;
+    std::unique_ptr<VtkWriter> vtk_;
   };
 
   void compute() {

@@ -36,6 +36,7 @@ struct PipelineOptions {
   std::function<std::unique_ptr<Reader>(const std::string& path)> open;
   // Called once, on the writer's thread (it may take its time: hashing inputs).
   std::function<std::unique_ptr<ResultsWriter>()> make_writer;
+  std::string vtk_prefix;     // grids also go to <prefix>.<grid>.<frame>.vti (or .vts); "": they do not
   bool resume = false;        // the writer may hold frames already: these are passed over
   bool count_frames = false;  // for progress: count the frames of all inputs beside the work
 };

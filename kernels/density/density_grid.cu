@@ -7,6 +7,7 @@
 
 #include "host/error.hpp"
 #include "host/gaussian_field.hpp"
+#include "host/slab_plan.hpp"
 #include "kernels/core/launch.hpp"
 
 namespace grainfield {
@@ -38,13 +39,6 @@ struct PlacePoints {
                                static_cast<double>(ic) / static_cast<double>(n[2])});
   }
 };
-
-double held_bytes(const FrameContext& context) {
-  double bytes = static_cast<double>(context.frame.n_atoms()) * (sizeof(Vec3) + 4 + 8);
-  for (const Field& f : context.results.fields)
-    bytes += static_cast<double>(f.real.size() * 8 + f.integer.size() * 4);
-  return bytes;
-}
 
 class DensityGridAnalysis : public Analysis {
  public:
@@ -144,9 +138,10 @@ class DensityGridAnalysis : public Analysis {
   }
 
   int64_t planes_per_block(const FrameContext& context, double beta, GaussianMethod method) const {
-    const double limit =
-        static_cast<double>(run_.memory_limit > 0 ? run_.memory_limit : available_host_bytes()) -
-        held_bytes(context);
+    const auto held =
+        static_cast<double>(bytes_of(context.frame) + bytes_of(context.results) + context.held_elsewhere);
+    const double limit = run_.memory_limit > 0 ? static_cast<double>(run_.memory_limit) - held
+                                               : static_cast<double>(available_host_bytes());
     int64_t block = shape_.n[0];
     while (block > 1 && block_bytes(context, beta, method, block) > limit) block = (block + 1) / 2;
     const double needed = block_bytes(context, beta, method, block);

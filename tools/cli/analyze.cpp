@@ -262,6 +262,7 @@ void run_analyze(Options& o, CLI::App& command, const std::string& command_line)
   pipeline.inputs = o.inputs;
   pipeline.frames = frames;
   pipeline.open = [&](const std::string& path) { return open_reader(path, read, o.format); };
+  pipeline.vtk_prefix = fs::path(o.output).replace_extension().string();
   pipeline.resume = o.resume;
   pipeline.make_writer = [&] {
     Provenance provenance;

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include "host/error.hpp"
+#include "host/suggest.hpp"
 #include "kernels/density/density.hpp"
 #include "kernels/density/density_grid.hpp"
 #include "kernels/density/density_profile.hpp"
-#include "host/suggest.hpp"
+#include "kernels/structure/coordination.hpp"
+#include "kernels/structure/rdf.hpp"
 
 namespace grainfield {
 
@@ -14,9 +16,7 @@ namespace grainfield {
 
 const std::vector<AnalysisEntry>& registry() {
   static const std::vector<AnalysisEntry> entries{
-      density_entry(),
-      density_grid_entry(),
-      density_profile_entry(),
+      density_entry(), density_grid_entry(), density_profile_entry(), coordination_entry(), rdf_entry(),
   };
   return entries;
 }

@@ -1,6 +1,7 @@
 // Runs one analysis on one frame, as the driver would.
 #pragma once
 
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,18 +13,22 @@ namespace grainfield::test {
 
 using Given = std::vector<std::pair<std::string, std::string>>;
 
-// `results` may hold what the analysis requires.
-inline void run_analysis(const AnalysisEntry& entry, const Frame& frame, const RunContext& run,
-                         const Given& given, FrameResults& results) {
+// `results` may hold what the analysis requires. Returns the number of slabs.
+inline int run_analysis(const AnalysisEntry& entry, const Frame& frame, const RunContext& run,
+                        const Given& given, FrameResults& results) {
+  int n_slabs = 0;
   results.n_atoms = frame.n_atoms();
   results.box = frame.box;
   FrameContext context(frame, results, run);
   const auto analysis = entry.make(Parameters(entry.info, given), run);
   analysis->begin(context);
   if (analysis->needs().reach > 0 || analysis->needs().cutoff > 0)
-    context.for_each_slab(analysis->needs(),
-                          [&](const SlabContext& slab) { analysis->compute(context, slab); });
+    context.for_each_slab(analysis->needs(), [&](const SlabContext& slab) {
+      analysis->compute(context, slab);
+      n_slabs = slab.n_slabs;
+    });
   analysis->finish(context);
+  return n_slabs;
 }
 
 inline FrameResults run_analysis(const AnalysisEntry& entry, const Frame& frame, const RunContext& run = {},
@@ -31,6 +36,36 @@ inline FrameResults run_analysis(const AnalysisEntry& entry, const Frame& frame,
   FrameResults results;
   run_analysis(entry, frame, run, given, results);
   return results;
+}
+
+// The same by name, with access to the results by theirs.
+struct AnalysisRun {
+  FrameResults results;
+  int n_slabs = 0;
+
+  const Observable& observable(const std::string& name) const {
+    const Observable* found = results.find_observable(name);
+    if (!found) throw std::out_of_range("no observable " + name);
+    return *found;
+  }
+  const Field& field(const std::string& name) const {
+    const Field* found = results.find_field(name);
+    if (!found) throw std::out_of_range("no field " + name);
+    return *found;
+  }
+  // The first note that contains the text; "" where none does.
+  std::string note_with(const std::string& text) const {
+    for (const std::string& line : results.notes)
+      if (line.find(text) != std::string::npos) return line;
+    return "";
+  }
+};
+
+inline AnalysisRun run_analysis(const std::string& name, const Frame& frame, const Given& given = {},
+                                const RunContext& run = {}) {
+  AnalysisRun done;
+  done.n_slabs = run_analysis(find_analysis(name), frame, run, given, done.results);
+  return done;
 }
 
 }  // namespace grainfield::test

@@ -1,0 +1,50 @@
+// Coordination numbers from a neighbor list: atoms per second and bytes per atom of the kernel, and with its
+// list.
+#include <benchmark/benchmark.h>
+
+#include "bench/inputs.hpp"
+#include "host/batch.hpp"
+#include "host/lattice.hpp"
+#include "kernels/structure/coordination.hpp"
+
+namespace {
+
+using namespace grainfield;
+
+void bench_coordination(benchmark::State& state) {
+  const Frame frame = bench::rattled_bcc_iron(state.range(0));
+  RunContext run;
+  run.exec.threads = static_cast<int>(state.range(1));
+  run.lattice = make_lattice(Structure::bcc, 2.855);
+  const AnalysisEntry entry = coordination_entry();
+  const auto analysis = entry.make(Parameters(entry.info, {}), run);
+  FrameResults results;
+  FrameContext context(frame, results, run);
+  analysis->begin(context);
+  const double cutoff = analysis->needs().cutoff;
+  Batch batch(run.exec);
+  batch.build({&frame}, cutoff, cutoff / cells_per_cutoff);
+  NeighborList list(run.exec);
+  list.build(batch, cutoff);
+  const bool with_list = state.range(2) != 0;
+  for (auto _ : state) {
+    if (with_list) list.build(batch, cutoff);
+    analysis->compute(context, {batch, &list, {}, 0, 1});
+  }
+  const auto n = static_cast<double>(frame.n_atoms());
+  const double neighbors = static_cast<double>(list.n_pairs()) / n;
+  state.counters["atoms/s"] = benchmark::Counter(n, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["neighbors"] = neighbors;
+  state.counters["bytes/atom"] = 28 * neighbors + 24 + 8;
+}
+
+void sizes(benchmark::internal::Benchmark* b) {
+  for (const int64_t with_list : {0, 1})
+    for (const int64_t threads : {1, 2})
+      for (const int64_t n : {16'000, 1'000'000, 4'000'000}) b->Args({n, threads, with_list});
+  b->ArgNames({"atoms", "threads", "list"})->UseRealTime()->Unit(benchmark::kMillisecond);
+}
+
+BENCHMARK(bench_coordination)->Apply(sizes);
+
+}  // namespace

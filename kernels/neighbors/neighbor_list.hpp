@@ -10,7 +10,7 @@
 // Cost     two passes over the candidates. Bytes: 4 per neighbor + 12 per atom written.
 // Team     1: a thread per atom on the GPU, over rows of cells cut to the sphere. The CPU works by blocks of
 // cells
-//          (neighbor_list.cu): 8 times as fast there as the plain schedule (bench/bench_neighbors).
+//          (neighbor_list.cu): 6 times as fast there as the plain schedule (bench/bench_neighbors).
 // Order    rows are sorted by construction (cells ascend, atoms ascend in cells), no sort and no atomics.
 // Test     tests/kernels/test_neighbor_list.cpp
 #pragma once

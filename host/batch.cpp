@@ -79,8 +79,10 @@ void Batch::plan_grids(const std::vector<const Frame*>& frames, double reach, do
     for (int k = 0; k < 3; ++k) {
       if (!frame->box.periodic[k]) std::tie(grid.lo[k], grid.hi[k]) = extent(*frame, k, exec_.threads);
       if (slab.axis == k) {
-        grid.lo[k] = slab.lo;
-        grid.hi[k] = slab.hi;
+        // An infinite bound is where the atoms (free) or the cell (periodic) end; a slab may lie outside.
+        if (std::isfinite(slab.lo)) grid.lo[k] = slab.lo;
+        if (std::isfinite(slab.hi)) grid.hi[k] = slab.hi;
+        grid.hi[k] = std::max(grid.lo[k], grid.hi[k]);
       }
       const bool has_halo = frame->box.periodic[k] || slab.axis == k;
       grid.reach[k] = has_halo ? reach / frame->box.height(k) * (1 + 1e-9) : 0;

@@ -17,7 +17,7 @@ namespace grainfield {
 // The part of a frame that a batch owns: lo <= s < hi along one cell vector; the whole frame by default.
 struct Slab {
   int axis = -1;  // -1: the whole frame
-  double lo = 0;  // fractional coordinates
+  double lo = 0;  // fractional coordinates; +-infinity: where the frame ends
   double hi = 1;
 };
 

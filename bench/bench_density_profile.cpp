@@ -4,7 +4,7 @@
 
 #include "bench/exec.hpp"
 #include "bench/inputs.hpp"
-#include "kernels/density/density_profile.hpp"
+#include "kernels/density/planar_density.hpp"
 
 namespace {
 

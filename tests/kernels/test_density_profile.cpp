@@ -1,5 +1,5 @@
 // The density profile: against direct sums, closed forms, and the numbers of the reference structures.
-#include "kernels/density/density_profile.hpp"
+#include "kernels/density/planar_density.hpp"
 
 #include <gtest/gtest.h>
 

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdio>
-#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <numbers>
@@ -451,7 +451,8 @@ bool same_bits(const FrameResults& a, const FrameResults& b) {
   for (size_t k = 0; k < a.observables.size(); ++k) {
     const auto &x = a.observables[k], &y = b.observables[k];
     if (x.name != y.name || x.integer != y.integer || x.real.size() != y.real.size()) return false;
-    if (std::memcmp(x.real.data(), y.real.data(), x.real.size() * sizeof(double)) != 0) return false;
+    for (size_t i = 0; i < x.real.size(); ++i)
+      if (std::bit_cast<uint64_t>(x.real[i]) != std::bit_cast<uint64_t>(y.real[i])) return false;
   }
   return a.notes == b.notes;
 }

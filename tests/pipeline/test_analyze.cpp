@@ -1,0 +1,365 @@
+// `grainfield analyze` and `grainfield list` from outside: results, codes, messages, resume, memory.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <hdf5.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <vector>
+
+#include "host/engine.hpp"
+#include "tests/pipeline/fakes.hpp"
+#include "tests/support/command.hpp"
+#include "tests/support/temp_folder.hpp"
+
+namespace grainfield {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace test;
+
+using Datasets = std::map<std::string, std::vector<char>>;
+
+// The bytes of every numeric dataset of a file.
+Datasets datasets_of(const std::string& path) {
+  Datasets result;
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  if (file < 0) {
+    ADD_FAILURE() << "cannot open " << path;
+    return result;
+  }
+  H5Ovisit2(
+      file, H5_INDEX_NAME, H5_ITER_NATIVE,
+      [](hid_t root, const char* name, const H5O_info1_t* info, void* out) -> herr_t {
+        if (info->type != H5O_TYPE_DATASET) return 0;
+        const hid_t set = H5Dopen2(root, name, H5P_DEFAULT);
+        const hid_t type = H5Dget_type(set), space = H5Dget_space(set);
+        if (H5Tget_class(type) == H5T_INTEGER || H5Tget_class(type) == H5T_FLOAT) {
+          std::vector<char> bytes(static_cast<size_t>(H5Sget_simple_extent_npoints(space)) *
+                                  H5Tget_size(type));
+          if (!bytes.empty()) H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data());
+          (*static_cast<Datasets*>(out))[name] = std::move(bytes);
+        }
+        H5Sclose(space);
+        H5Tclose(type);
+        H5Dclose(set);
+        return 0;
+      },
+      &result, H5O_INFO_BASIC);
+  H5Fclose(file);
+  return result;
+}
+
+std::vector<double> reals(const Datasets& datasets, const std::string& name) {
+  const std::vector<char>& bytes = datasets.at(name);
+  std::vector<double> values(bytes.size() / sizeof(double));
+  std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+
+const std::string density_value = "particles/all/number_density/value";
+
+std::string trajectory(const TempFolder& folder, const std::string& name, int n_frames, int cells) {
+  std::vector<Frame> frames;
+  const auto writer = open_writer(folder.file(name));
+  for (int k = 0; k < n_frames; ++k) {
+    Frame frame = bcc_frame(cells, 2.83, 0.1, static_cast<unsigned>(k + 1));
+    frame.step = 10 * k;
+    writer->write(frame);
+  }
+  writer->close();
+  return folder.file(name);
+}
+
+const std::string bulk = " --structure bcc --lattice 2.83 ";
+
+std::string last_line(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text.substr(text.rfind('\n') + 1);
+}
+
+TEST(Analyze, WritesEveryFrameOfEveryInputInOrder) {
+  const TempFolder folder;
+  const std::string a = trajectory(folder, "a.dump", 2, 5), b = trajectory(folder, "b.extxyz", 1, 5);
+  const CommandResult run =
+      grainfield("analyze " + a + " " + b + " --compute density" + bulk + "-o " + folder.file("out.h5"));
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_NE(run.out.find("3 frames of 750 atoms in all"), std::string::npos) << run.out;
+  for (const char* part : {"number_density", "stage", "read", "write", "atoms/s", "peak memory"})
+    EXPECT_NE(run.out.find(part), std::string::npos) << part;
+  const std::vector<double> found = reals(datasets_of(folder.file("out.h5")), density_value);
+  RunContext context = default_run();
+  context.structure = Structure::bcc;
+  context.lattice = make_lattice(Structure::bcc, 2.83);
+  std::vector<double> expected;
+  for (const auto& [file, frame] : {std::pair{a, 0}, std::pair{a, 1}, std::pair{b, 0}}) {
+    const FrameResults r = analyze(read_frame(file, frame), {{"density", {}}}, context);
+    const std::vector<double>& values = r.find_field("number_density")->real;
+    expected.insert(expected.end(), values.begin(), values.end());
+  }
+  EXPECT_EQ(found, expected);
+  EXPECT_FALSE(fs::exists(folder.file("out.h5.partial")));
+}
+
+TEST(Analyze, ThreadsChangeNoBit) {
+  const TempFolder folder;
+  const std::string input = trajectory(folder, "a.dump", 3, 9);
+  Datasets one;
+  for (const char* threads : {"1", "2", "4"}) {
+    const std::string out = folder.file(std::string("out") + threads + ".h5");
+    const CommandResult run = grainfield("analyze " + input + " --compute density,density-grid" + bulk +
+                                         "--quiet -o " + out + " --threads " + threads);
+    ASSERT_EQ(run.code, 0) << run.err;
+    EXPECT_EQ(run.out, "");
+    const Datasets found = datasets_of(out);
+    EXPECT_GT(found.size(), 6u);
+    EXPECT_TRUE(found.count(density_value));
+    if (one.empty()) one = found;
+    EXPECT_EQ(found, one) << threads;
+  }
+}
+
+TEST(Analyze, DefaultNameLiesInTheWorkingFolder) {
+  const TempFolder folder;
+  trajectory(folder, "a.extxyz", 1, 4);
+  const std::string command =
+      "cd '" + folder.path() +
+      "' && '" GF_BINARY_DIR "/grainfield' analyze a.extxyz --compute density --quiet 2>/dev/null" + bulk;
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  EXPECT_TRUE(fs::exists(folder.file("a.extxyz.grainfield.h5")));
+}
+
+TEST(Analyze, ConfigFileGivesOptionsAndTheCommandLineWins) {
+  const TempFolder folder;
+  const std::string input = trajectory(folder, "a.dump", 3, 4), out = folder.file("out.h5");
+  const std::string config = folder.write(
+      "run.toml", "input = [\"" + input + "\"]\ncompute = [\"density\"]\n" +
+                      "structure = \"bcc\"\nlattice = 2.83\nframes = \"0\"\n" +
+                      "no-positions = true\n[set]\ndensity.beta = 3.5\n" + "density.bulk = 0.08\n");
+  const CommandResult run =
+      grainfield("analyze --config " + config + " --frames 1: --set density.beta=2.5 -o " + out);
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_NE(run.out.find("2 frames"), std::string::npos) << run.out;
+  const CommandResult plain =
+      grainfield("analyze " + input + " --compute density" + bulk +
+                 "--frames 1: --set density.beta=2.5 --set density.bulk=0.08 --no-positions -o " +
+                 folder.file("plain.h5"));
+  ASSERT_EQ(plain.code, 0) << plain.err;
+  EXPECT_EQ(datasets_of(out), datasets_of(folder.file("plain.h5")));
+  EXPECT_FALSE(datasets_of(out).count("particles/all/position/value"));
+
+  const std::string wrong = folder.write("wrong.toml", "compute = \"density\"\nlatice = 2.83\n");
+  const CommandResult refused = grainfield("analyze " + input + " --config " + wrong);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.err.find("there is no option 'latice' (did you mean 'lattice'?)"), std::string::npos)
+      << refused.err;
+}
+
+TEST(Analyze, WrongArgumentsHaveACodeAndOneLine) {
+  const TempFolder folder;
+  const std::string good = trajectory(folder, "good.extxyz", 1, 4);
+  const std::string bad =
+      folder.write("bad.extxyz", "2\nLattice=\"5 0 0 0 5 0 0 0 5\" pbc=\"T T T\"\nFe 0 0 0\n");
+  const std::string dense = " --compute density" + bulk;
+  const struct {
+    std::string arguments;
+    int code;
+    const char* message;
+  } cases[] = {
+      {"", 2, "ubcommand"},
+      {"analyse", 2, "analyse"},
+      {"analyze" + dense, 2, "at least one input"},
+      {"analyze " + good, 2, "needs --compute with one or more of "},
+      {"analyze " + good + " --compute densty", 2, "no analysis 'densty' (did you mean 'density'?); known: "},
+      {"analyze " + good + dense + "--set density.bta=3", 2, "(did you mean 'beta'?)"},
+      {"analyze " + good + dense + "--set density.beta=x", 2, "--set density.beta: expected a finite number"},
+      {"analyze " + good + dense + "--set density.beta=-1", 2, "out of range"},
+      {"analyze " + good + dense + "--set density", 2, "expected name.parameter=value"},
+      {"analyze " + good + dense + "--set density-grid.spacing=1", 2, "density-grid is not computed"},
+      {"analyze " + good + dense + "--frames 1:2:-1", 2, "step must be positive"},
+      {"analyze " + good + dense + "--frames 5:", 2, "selects none of the 1 frames"},
+      {"analyze " + good + dense + "--memory 4X", 2, "expected bytes with a suffix"},
+      {"analyze " + good + dense + "--memory -4G", 2, "--memory"},
+      {"analyze " + good + dense + "--memory 1K", 4, "give at least"},
+      {"analyze " + good + dense + "--threads 0", 2, "threads"},
+      {"analyze " + good + dense + "--device gpu", 2, "gpu"},
+      {"analyze " + good + " --compute density --lattice 2.83", 2, "need --structure"},
+      {"analyze " + good + dense + "--c-over-a 1.6", 2, "hcp only"},
+      {"analyze " + good + dense + "--format nonsense", 2, "nonsense"},
+      {"analyze " + good + dense + "--nonsense", 2, "--nonsense"},
+      {"analyze " + good + dense + "--config " + folder.file("none.toml"), 4, "none.toml"},
+      {"analyze " + folder.file("none.extxyz") + dense, 3, "there is no such file"},
+      {"analyze " + bad + dense, 3, "bad.extxyz"},
+      {"analyze " + good + " " + bad + dense, 3, "bad.extxyz"},
+      {"list nonsense", 2, "known: "},
+      {"list density --markdown", 2, "leave the name out"},
+  };
+  for (const auto& c : cases) {
+    const bool analyzes = c.arguments.rfind("analyze", 0) == 0;
+    const CommandResult run = grainfield(c.arguments + (analyzes ? " -o " + folder.file("out.h5") : ""));
+    EXPECT_EQ(run.code, c.code) << c.arguments << "\n" << run.err;
+    const std::string line = last_line(run.err);
+    EXPECT_EQ(line.rfind("grainfield: error: ", 0), 0u) << c.arguments << "\n" << run.err;
+    EXPECT_NE(line.find(c.message), std::string::npos) << c.arguments << "\n" << run.err;
+    EXPECT_FALSE(fs::exists(folder.file("out.h5"))) << c.arguments;
+    fs::remove_all(folder.file("out.h5.partial"));
+  }
+  EXPECT_EQ(grainfield("analyze " + good + dense + "-o " + good).code, 2);
+  EXPECT_EQ(grainfield("analyze " + good + dense + "-o " + folder.file("no/out.h5")).code, 4);
+  EXPECT_EQ(grainfield("--version").code, 0);
+  for (const char* command : {"analyze", "list"}) {
+    const CommandResult help = grainfield(std::string(command) + " --help");
+    EXPECT_EQ(help.code, 0);
+    EXPECT_NE(help.out.find("Examples:\n  grainfield "), std::string::npos) << command;
+  }
+}
+
+// Starts the command; the caller waits for it.
+pid_t start(const std::vector<std::string>& arguments) {
+  const pid_t child = fork();
+  if (child != 0) return child;
+  const int nowhere = open("/dev/null", O_WRONLY);
+  dup2(nowhere, 1);
+  dup2(nowhere, 2);
+  std::vector<char*> argv{const_cast<char*>("grainfield")};
+  for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
+  argv.push_back(nullptr);
+  execv(GF_BINARY_DIR "/grainfield", argv.data());
+  _exit(127);
+}
+
+int64_t complete_frames(const std::string& folder) {
+  int64_t n = 0;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none)) n += entry.path().extension() == ".h5";
+  return n;
+}
+
+TEST(Analyze, ResumesAfterBeingKilledOrInterrupted) {
+  const TempFolder folder;
+  const std::string input = trajectory(folder, "a.dump", 40, 8);
+  const std::string options = "analyze " + input + " --compute density" + bulk + "-o ";
+  ASSERT_EQ(grainfield(options + folder.file("whole.h5")).code, 0);
+  for (const int signal : {SIGKILL, SIGINT}) {
+    const std::string out = folder.file(signal == SIGKILL ? "killed.h5" : "stopped.h5");
+    const pid_t child = start({"analyze", input, "--compute", "density", "--structure", "bcc", "--lattice",
+                               "2.83", "-o", out, "--threads", "1"});
+    while (complete_frames(out + ".partial") < 2) {
+      ASSERT_EQ(waitpid(child, nullptr, WNOHANG), 0) << "the run ended before it could be cut off";
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    ASSERT_EQ(kill(child, signal), 0);
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    if (signal == SIGINT) {
+      ASSERT_TRUE(WIFEXITED(status));
+      EXPECT_EQ(WEXITSTATUS(status), 130);
+    }
+    EXPECT_FALSE(fs::exists(out));
+    const int64_t kept = complete_frames(out + ".partial");
+    ASSERT_LT(kept, 40);
+    // Without --resume the frames are not thrown away by mistake; with other parameters they are no use.
+    EXPECT_EQ(grainfield(options + out).code, 2);
+    EXPECT_EQ(grainfield(options + out + " --resume --set density.beta=3.2").code, 2);
+    const CommandResult rest = grainfield(options + out + " --resume");
+    ASSERT_EQ(rest.code, 0) << rest.err;
+    EXPECT_NE(rest.out.find(std::to_string(kept) + " frames of an earlier run kept"), std::string::npos)
+        << rest.out;
+    EXPECT_EQ(datasets_of(out), datasets_of(folder.file("whole.h5")));
+    EXPECT_FALSE(fs::exists(out + ".partial"));
+  }
+}
+
+TEST(Analyze, FramesBeforeABrokenOneAreKept) {
+  const TempFolder folder;
+  const std::string input = trajectory(folder, "a.extxyz", 3, 4), out = folder.file("out.h5");
+  const std::string text = read_file(input);
+  folder.write("a.extxyz", text.substr(0, text.size() - 40));
+  const std::string command = "analyze " + input + " --compute density" + bulk + "-o " + out;
+  const CommandResult run = grainfield(command);
+  EXPECT_EQ(run.code, 3);
+  EXPECT_NE(run.err.find("2 frames complete in "), std::string::npos) << run.err;
+  EXPECT_FALSE(fs::exists(out));
+  EXPECT_EQ(complete_frames(out + ".partial"), 2);
+}
+
+TEST(List, KnowsEveryAnalysis) {
+  const CommandResult text = grainfield("list");
+  const CommandResult json = grainfield("list --json");
+  ASSERT_EQ(text.code, 0);
+  ASSERT_EQ(json.code, 0);
+  const auto all = nlohmann::json::parse(json.out);
+  ASSERT_EQ(all.size(), registry().size());
+  for (size_t k = 0; k < registry().size(); ++k) {
+    const AnalysisInfo& info = registry()[k].info;
+    EXPECT_EQ(all[k]["name"], info.name);
+    EXPECT_EQ(all[k]["parameters"].size(), info.parameters.size());
+    EXPECT_EQ(all[k]["fields"].size(), info.fields.size());
+    EXPECT_NE(text.out.find(info.name), std::string::npos);
+    const CommandResult one = grainfield("list " + info.name);
+    ASSERT_EQ(one.code, 0);
+    for (const ParameterSpec& p : info.parameters)
+      EXPECT_NE(one.out.find("\n  " + p.name + "  ("), std::string::npos) << one.out;
+    for (const auto* outputs : {&info.fields, &info.observables})
+      for (const OutputSpec& o : *outputs)
+        EXPECT_NE(one.out.find("\n  " + o.name + " "), std::string::npos) << one.out;
+  }
+}
+
+TEST(List, TheReferencePageIsUpToDate) {
+  const CommandResult page = grainfield("list --markdown");
+  ASSERT_EQ(page.code, 0);
+  EXPECT_EQ(page.out, read_file(GF_SOURCE_DIR "/docs/analyses.md"))
+      << "run tools/gen/reference_page and commit docs/analyses.md";
+}
+
+TEST(List, EveryAnalysisStatesWhatItGives) {
+  for (const AnalysisEntry& entry : registry()) {
+    const AnalysisInfo& info = entry.info;
+    EXPECT_FALSE(info.doc.empty()) << info.name;
+    EXPECT_EQ(info.name.find('.'), std::string::npos) << info.name;
+    Parameters(info, {});
+    for (const ParameterSpec& p : info.parameters) {
+      EXPECT_FALSE(p.doc.empty()) << info.name << "." << p.name;
+      // Defaults are held to the rules of values that users give.
+      if (!p.default_value.empty()) EXPECT_NO_THROW(Parameters(info, {{p.name, p.default_value}})) << p.name;
+    }
+  }
+}
+
+// The whole process stays below --memory and what is stated beside it.
+TEST(LongMemory, PeakStaysBelowTheLimit) {
+  const TempFolder folder;
+  const int cells = 80;  // 1,024,000 atoms
+  trajectory(folder, "a.dump", 1, cells);
+  const auto peak_of = [&](const std::vector<std::string>& options, const std::string& out) {
+    std::vector<std::string> arguments{
+        "analyze", folder.file("a.dump"), "--compute", "coordination", "--structure",
+        "bcc",     "--lattice",           "2.83",      "-o",           folder.file(out)};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    const pid_t child = start(arguments);
+    int status = 0;
+    rusage usage{};
+    EXPECT_EQ(wait4(child, &status, 0, &usage), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    return static_cast<int64_t>(usage.ru_maxrss) * 1024;
+  };
+  const int64_t whole = peak_of({}, "whole.h5");
+  const int64_t limit = 150'000'000;
+  const int64_t cut = peak_of({"--memory", "150MB"}, "cut.h5");
+  EXPECT_LT(cut, limit + memory_beside);
+  EXPECT_LT(cut, whole);
+  EXPECT_EQ(datasets_of(folder.file("whole.h5")), datasets_of(folder.file("cut.h5")));
+}
+
+}  // namespace
+}  // namespace grainfield

@@ -1,12 +1,15 @@
 // grainfield: the command.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
+#include <vector>
 
 #include "host/error.hpp"
+#include "host/suggest.hpp"
 #include "host/version.hpp"
 #include "tools/cli/commands.hpp"
 
@@ -39,6 +42,18 @@ std::string command_line(int argc, char** argv) {
   return line;
 }
 
+// Names the commands where the first word is none of them.
+void check_command(const CLI::App& app, const std::string& word) {
+  std::vector<std::string> known;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    known.push_back(command->get_name());
+  if (word.empty() || (word[0] != '-' && std::find(known.begin(), known.end(), word) == known.end()))
+    throw grainfield::UsageError(
+        fmt::format("{}{}; known: {}; grainfield --help says more",
+                    word.empty() ? "a command is missing" : fmt::format("there is no command '{}'", word),
+                    grainfield::suggestion(word, known), grainfield::listed(known)));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -62,6 +77,7 @@ int main(int argc, char** argv) {
   add_info(app);
   add_list(app);
   try {
+    check_command(app, argc > 1 ? argv[1] : "");
     app.parse(argc, argv);
     return exit_ok;
   } catch (const Exit& exit) {

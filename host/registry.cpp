@@ -15,9 +15,15 @@ namespace grainfield {
 // One line per analysis, in the order of `grainfield list`.
 
 const std::vector<AnalysisEntry>& registry() {
+  // clang-format off
   static const std::vector<AnalysisEntry> entries{
-      density_entry(), density_grid_entry(), density_profile_entry(), coordination_entry(), rdf_entry(),
+      density_entry(),
+      density_grid_entry(),
+      density_profile_entry(),
+      coordination_entry(),
+      rdf_entry(),
   };
+  // clang-format on
   return entries;
 }
 

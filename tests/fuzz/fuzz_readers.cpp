@@ -1,7 +1,7 @@
 // libFuzzer on the readers: coverage finds paths that the damage of tests/io/test_fuzz_readers.cpp does not.
 //
 //   cmake -B build/fuzz -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DGRAINFIELD_FUZZ=ON
-//         -DGRAINFIELD_TESTS=OFF
+//         -DGRAINFIELD_TESTS=OFF -DGRAINFIELD_WERROR=OFF
 //   cmake --build build/fuzz --target fuzz_readers
 //   mkdir -p corpus && build/fuzz/tests/fuzz/fuzz_readers --write-corpus corpus
 //   build/fuzz/tests/fuzz/fuzz_readers -max_len=4096 -rss_limit_mb=1024 -timeout=10 corpus tests/data/fuzz

@@ -10,8 +10,8 @@
 // Out      coordination [n][2]: Z1, Z2; near_cutoff: atoms with a neighbor within 1e-6 A of r1 or r2, whose
 //          numbers another code may round differently.
 // Edges    no neighbors: 0, 0. Images of i are neighbors like any other.
-// Cost     per neighbor in the list 28 bytes read and 8 flops; 8 bytes written per atom. The neighbor list
-//          costs 10 times as much.
+// Cost     per neighbor in the list 28 bytes read and 8 flops; 8 bytes written per atom. Far less than the
+//          neighbor list itself (bench/bench_coordination).
 // Team     any size; 8 on a GPU.
 // Order    integer sums: the same bits for any team, thread number and cut into slabs.
 // Test     tests/kernels/test_coordination.cpp

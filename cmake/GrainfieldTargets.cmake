@@ -89,6 +89,7 @@ function(grainfield_cu_sources)
 endfunction()
 
 # add_quantity(density/number_density): a quantity is its header, its launcher, its reference and its test.
+# Its header comes to host/registry.cpp by way of generated/quantities.hpp.
 function(add_quantity path)
   get_filename_component(name ${path} NAME)
   foreach(file IN ITEMS kernels/${path}.hpp kernels/${path}.cu tests/reference/${name}_ref.hpp
@@ -104,4 +105,12 @@ function(add_quantity path)
     message(FATAL_ERROR "add_quantity(${path}): host/registry.cpp does not list ${name}_entry(); see CONTRIBUTING.md.")
   endif()
   grainfield_cu_sources(${CMAKE_SOURCE_DIR}/kernels/${path}.cu)
+  set_property(GLOBAL APPEND_STRING PROPERTY GRAINFIELD_QUANTITIES "#include \"kernels/${path}.hpp\"\n")
+endfunction()
+
+# After the last add_quantity().
+function(write_quantities_header)
+  get_property(includes GLOBAL PROPERTY GRAINFIELD_QUANTITIES)
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/quantities.hpp
+    CONTENT "// Made from kernels/CMakeLists.txt.\n#pragma once\n\n${includes}" @ONLY)
 endfunction()

@@ -4,11 +4,7 @@
 
 #include "host/error.hpp"
 #include "host/suggest.hpp"
-#include "kernels/density/density.hpp"
-#include "kernels/density/density_grid.hpp"
-#include "kernels/density/density_profile.hpp"
-#include "kernels/structure/coordination.hpp"
-#include "kernels/structure/rdf.hpp"
+#include "quantities.hpp"  // the header of every quantity in kernels/CMakeLists.txt
 
 namespace grainfield {
 

@@ -116,8 +116,9 @@ def main():
     check_paths()
     check_tests()
     check_scripts()
-    check_registry(sys.argv[1])
-    check_commands(sys.argv[1])
+    grainfield = os.path.abspath(sys.argv[1])
+    check_registry(grainfield)
+    check_commands(grainfield)
     for problem in problems:
         print(problem)
     return 1 if problems else 0

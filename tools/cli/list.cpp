@@ -123,9 +123,11 @@ nlohmann::ordered_json json_of(const AnalysisInfo& info) {
 // For a cell of a Markdown table: no bars, tags or line breaks.
 std::string cell(const std::string& text) {
   std::string result;
-  for (const char c : text) {
-    if (c == '|' || c == '<') result += '\\';
-    result += c == '\n' ? ' ' : c;
+  for (size_t k = 0; k < text.size(); ++k) {
+    const bool tag =
+        text[k] == '<' && k + 1 < text.size() && std::isalpha(static_cast<unsigned char>(text[k + 1]));
+    if (text[k] == '|' || tag) result += '\\';
+    result += text[k] == '\n' ? ' ' : text[k];
   }
   return result;
 }

@@ -40,7 +40,7 @@ template <class T>
 void set_base(Slot& slot, Kind kind, std::vector<T>& target, const RowField& field, int64_t rows) {
   target.resize(static_cast<size_t>(rows * field.components));
   slot.kind = kind;
-  slot.base = target.data() + field.component;
+  slot.base = target.empty() ? nullptr : target.data() + field.component;
   slot.stride = field.components;
 }
 
@@ -62,7 +62,7 @@ std::vector<Slot> slots_for(const std::vector<RowField>& fields, int64_t rows, i
       (*vec)->reserve(static_cast<size_t>(reserve));
       (*vec)->resize(static_cast<size_t>(rows));
       slot.kind = Kind::real;
-      slot.base = reinterpret_cast<double*>((*vec)->data()) + field.component;
+      slot.base = rows == 0 ? nullptr : reinterpret_cast<double*>((*vec)->data()) + field.component;
       slot.stride = 3;
     } else if (auto* wide = std::get_if<std::vector<int64_t>*>(&field.target)) {
       (*wide)->reserve(places);

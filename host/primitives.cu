@@ -97,7 +97,7 @@ void sort_by_key(const Exec& exec, int64_t n, uint32_t* keys, int32_t* values) {
     return;
   }
 #endif
-  // Least-significant-digit radix sort, 8 bits a pass: 1.5 to 2 times as fast as Thrust's sort on the host,
+  // Least-significant-digit radix sort, 8 bits a pass: as fast as Thrust on the host or up to twice so,
   // and its result does not depend on the number of threads (docs/decisions.md).
   constexpr int bits = 8;
   constexpr uint32_t buckets = 1u << bits;

@@ -6,57 +6,12 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "host/coincidence.hpp"
 #include "host/error.hpp"
 #include "host/memory.hpp"
 #include "host/suggest.hpp"
 
 namespace grainfield {
-namespace {
-
-// Atoms on top of each other, over all slabs of a frame.
-class Coincidences {
- public:
-  void look(const SlabContext& slab, const Frame& frame) {
-    const Condition found = slab.list->coincident();
-    if (found.count == 0) return;
-    n_atoms_ += static_cast<int64_t>(found.count);
-    if (!pair_.empty()) return;
-    // The row of the first such atom holds its partner.
-    const Exec& exec = slab.batch.exec();
-    const auto fetch = [&]<class T>(const T* from, int64_t at, int64_t n) {
-      std::vector<T> values(static_cast<size_t>(n));
-      copy_to_host(exec, values.data(), from + at, values.size() * sizeof(T));
-      return values;
-    };
-    const auto i = static_cast<int64_t>(found.first);
-    const NeighborView list = slab.list->view();
-    const BatchView atoms = slab.batch.view();
-    const auto id = [&](int64_t k) { return frame.id_of(fetch(slab.batch.source().data, k, 1)[0]); };
-    const auto at = [&](int64_t k) {
-      return Vec3{fetch(atoms.x, k, 1)[0], fetch(atoms.y, k, 1)[0], fetch(atoms.z, k, 1)[0]};
-    };
-    const auto row = fetch(list.first, i, 2);
-    const Vec3 ri = at(i);
-    for (const int32_t j : fetch(list.index, row[0], row[1] - row[0])) {
-      const Vec3 rij = at(j) - ri;
-      if (dot(rij, rij) >= coincidence_distance * coincidence_distance) continue;
-      pair_ = fmt::format("ids {} and {}", id(i), id(j));
-      break;
-    }
-  }
-  void report(FrameContext& context) const {
-    if (n_atoms_ > 0)
-      context.note(fmt::format("{} atoms lie closer than {:g} A to another ({} are the first)", n_atoms_,
-                               coincidence_distance, pair_));
-  }
-
- private:
-  int64_t n_atoms_ = 0;
-  std::string pair_;
-};
-
-}  // namespace
-
 Analyzer::Item* Analyzer::find(const std::string& name) {
   for (Item& item : items_)
     if (item.entry->info.name == name) return &item;
@@ -148,15 +103,15 @@ void Analyzer::run_level(FrameContext& context, const std::vector<Item*>& items)
     }
   }
   if (!with_list.empty()) {
-    Coincidences coincidences;
+    CoincidenceReport coincidences;
     context.for_each_slab(shared, [&](const SlabContext& slab) {
-      coincidences.look(slab, context.frame);
+      coincidences.add(context.frame, slab);
       for (Item* item : with_list) {
         const StageClock::Scope timed(&clock_, name(*item));
         item->analysis->compute(context, slab);
       }
     });
-    coincidences.report(context);
+    coincidences.note(context);
   }
   for (Item* item : wide) {
     context.for_each_slab(item->analysis->needs(), [&](const SlabContext& slab) {

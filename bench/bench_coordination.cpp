@@ -2,6 +2,7 @@
 // list.
 #include <benchmark/benchmark.h>
 
+#include "bench/exec.hpp"
 #include "bench/inputs.hpp"
 #include "host/batch.hpp"
 #include "host/lattice.hpp"
@@ -14,7 +15,7 @@ using namespace grainfield;
 void bench_coordination(benchmark::State& state) {
   const Frame frame = bench::rattled_bcc_iron(state.range(0));
   RunContext run;
-  run.exec.threads = static_cast<int>(state.range(1));
+  run.exec = bench::exec(static_cast<int>(state.range(1)));
   run.lattice = make_lattice(Structure::bcc, 2.855);
   const AnalysisEntry entry = coordination_entry();
   const auto analysis = entry.make(Parameters(entry.info, {}), run);

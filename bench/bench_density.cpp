@@ -2,6 +2,7 @@
 // kernels/density/*.hpp.
 #include <benchmark/benchmark.h>
 
+#include "bench/exec.hpp"
 #include "bench/inputs.hpp"
 #include "host/gaussian_field.hpp"
 
@@ -13,13 +14,13 @@ constexpr double beta = 3.024;
 
 void bench_density(benchmark::State& state, GaussianMethod method) {
   const Frame frame = bench::rattled_bcc_iron(state.range(0));
-  const Exec exec{Processor::cpu, static_cast<int>(state.range(1))};
+  const Exec exec = bench::exec(static_cast<int>(state.range(1)));
   Batch batch(exec);
   const double reach = GaussianField::reach(beta, method);
   GaussianField field(exec, beta, method);
   batch.build({&frame}, reach, reach / 4);
   Buffer<double> rho(exec, batch.n_local());
-  reset_peak_memory(Processor::cpu);
+  reset_peak_memory(exec.processor);
   for (auto _ : state) {
     batch.build({&frame}, reach, reach / 4);
     const auto [lo, hi] = local_bounds(batch);
@@ -29,7 +30,7 @@ void bench_density(benchmark::State& state, GaussianMethod method) {
   const auto n = static_cast<double>(frame.n_atoms());
   state.counters["atoms/s"] = benchmark::Counter(n, benchmark::Counter::kIsIterationInvariantRate);
   state.counters["ghosts/atom"] = static_cast<double>(batch.n_ghost()) / n;
-  state.counters["bytes/atom"] = static_cast<double>(memory_use(Processor::cpu).peak) / n;
+  state.counters["bytes/atom"] = static_cast<double>(memory_use(exec.processor).peak) / n;
 }
 
 void sizes(benchmark::internal::Benchmark* b) {

@@ -3,6 +3,7 @@
 
 #include <numeric>
 
+#include "bench/exec.hpp"
 #include "bench/inputs.hpp"
 #include "host/batch.hpp"
 #include "kernels/structure/rdf.hpp"
@@ -13,7 +14,7 @@ using namespace grainfield;
 
 void bench_rdf(benchmark::State& state) {
   const Frame frame = bench::rattled_bcc_iron(state.range(0));
-  const Exec exec{Processor::cpu, static_cast<int>(state.range(1))};
+  const Exec exec = bench::exec(static_cast<int>(state.range(1)));
   const auto range = static_cast<double>(state.range(2));
   const auto cell = static_cast<double>(state.range(3));  // of the batch, tenths of an A
   const RdfParams params = rdf_params(range, 0.02);

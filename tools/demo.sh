@@ -41,5 +41,7 @@ What to type next, in that folder:
   $grainfield list                      the analyses and their parameters
   $OLDPWD/tools/plot.py fe-results.h5 --field coordination --slice x -o coordination.png
   python3 -c "import h5py; print(h5py.File('fe-results.h5')['particles/all/relative_density/value'][0])"
-  $grainfield convert fe-results.h5 fe-results.xyz     for OVITO: extended XYZ with the results as columns
+  $grainfield convert fe-results.h5 fe-results.xyz
+and what to open: fe-results.png; fe-results.xyz of the last command in OVITO (the results are columns of the atoms);
+$(ls ./*.vti) in ParaView (the density field).
 END

@@ -64,6 +64,7 @@ struct RowsOptions {
 // Reads the next n lines of `source` as rows of `fields`. Throws InputError with the line, the row, what was
 // expected and found; a count n that the rest of the file cannot hold is refused before memory is taken for
 // it.
-void read_rows(TextSource& source, int64_t n, const std::vector<RowField>& fields, const RowsOptions& options);
+void read_rows(TextSource& source, int64_t n, const std::vector<RowField>& fields,
+               const RowsOptions& options);
 
 }  // namespace grainfield

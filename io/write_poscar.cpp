@@ -41,7 +41,8 @@ class PoscarWriter final : public TextWriter {
       const Vec3 v = frame.box.edge(k);
       head.add(' ').add(v.x).add(' ').add(v.y).add(' ').add(v.z).add('\n');
     }
-    if (named) head.add(symbols.view()).add('\n');  // without names: the layout of VASP 4, which has counts only
+    if (named)
+      head.add(symbols.view()).add('\n');  // without names: the layout of VASP 4, which has counts only
     head.add(counts.view()).add("\nCartesian\n");
     const Vec3 origin = frame.box.origin;
     sink().lines(frame.n_atoms(), [&](int64_t begin, int64_t end, TextBuffer& out) {

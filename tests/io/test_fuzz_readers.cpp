@@ -10,9 +10,9 @@
 #include "host/error.hpp"
 #include "io/reader.hpp"
 #include "tests/support/compress.hpp"
-#include "tests/support/same_frame.hpp"
 #include "tests/support/fuzz_corpus.hpp"
 #include "tests/support/mutate.hpp"
+#include "tests/support/same_frame.hpp"
 #include "tests/support/shared.hpp"
 #include "tests/support/temp_folder.hpp"
 

@@ -1,6 +1,7 @@
 // Small systems of the tests of quantities.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <random>
@@ -8,6 +9,7 @@
 
 #include "host/build_crystal.hpp"
 #include "host/frame.hpp"
+#include "kernels/core/exec.hpp"
 
 namespace grainfield::test {
 

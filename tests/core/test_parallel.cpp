@@ -53,7 +53,9 @@ TEST(ParallelChunks, ExceptionsReachTheCaller) {
     } catch (const std::runtime_error& error) {
       EXPECT_STREQ(error.what(), "piece 17");
     }
-    EXPECT_LT(done, 99999);
+    // One thread stops at the piece; others may have taken all the rest before the exception is known.
+    if (threads == 1) EXPECT_EQ(done, 17);
+    EXPECT_LE(done, 99999);
     // The threads are usable again.
     std::atomic<int64_t> sum{0};
     parallel_for(

@@ -54,7 +54,9 @@ TEST(ParallelChunks, ExceptionsReachTheCaller) {
       EXPECT_STREQ(error.what(), "piece 17");
     }
     // One thread stops at the piece; others may have taken all the rest before the exception is known.
-    if (threads == 1) EXPECT_EQ(done, 17);
+    if (threads == 1) {
+      EXPECT_EQ(done, 17);
+    }
     EXPECT_LE(done, 99999);
     // The threads are usable again.
     std::atomic<int64_t> sum{0};

@@ -36,7 +36,7 @@ if ((EUID != 0)); then
   fi
   as_root=(sudo)
 fi
-"${as_root[@]}" apt-get update -qq < /dev/null
+"${as_root[@]}" apt-get -o Acquire::Retries=3 update -qq < /dev/null
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-  apt-get install -y -qq --no-install-recommends "${missing[@]}" < /dev/null > /dev/null
+  apt-get -o Acquire::Retries=3 install -y -qq --no-install-recommends "${missing[@]}" < /dev/null > /dev/null
 echo "install_deps: done"

@@ -5,12 +5,12 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-mapfile -t sources < <(git ls-files '*.cpp' '*.hpp' '*.cu')
+mapfile -t sources < <(find bench docs host io kernels tests tools -name '*.[ch]pp' -o -name '*.cu')
 echo "lint: clang-format on ${#sources[@]} files"
 clang-format-14 --dry-run -Werror "${sources[@]}"
 if [[ ${1:-} == --tidy ]]; then
   cmake --preset cpu > /dev/null
-  mapfile -t units < <(git ls-files 'host/*.cpp' 'io/*.cpp' 'tools/*.cpp')
+  mapfile -t units < <(find host io tools -name '*.cpp')
   echo "lint: clang-tidy on ${#units[@]} files"
   printf '%s\0' "${units[@]}" | xargs -0 -n 1 -P "$(nproc)" clang-tidy -p build/cpu --quiet
 fi

@@ -22,7 +22,7 @@ fi
 export compiler flags="$*"
 check() {
   # shellcheck disable=SC2086
-  printf '#define GF_SOURCE_DIR "."\n#include "%s"\n#include "%s"\n' "$1" "$1" |
+  printf '#define GF_SOURCE_DIR "."\n#define GF_BINARY_DIR "."\n#include "%s"\n#include "%s"\n' "$1" "$1" |
     $compiler $flags -x c++ -fsyntax-only -I . - || { echo "$1 does not compile alone and twice"; exit 1; }
 }
 export -f check

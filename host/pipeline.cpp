@@ -150,7 +150,7 @@ class Run {
           if (!frames.contains(index)) {
             const StageClock::Scope timed(&read_clock_, "read");
             if (!reader->skip()) break;
-          } else if (earlier && earlier->has_frame(index)) {
+          } else if (is_kept(earlier, index)) {
             const StageClock::Scope timed(&read_clock_, "read");
             if (!reader->skip()) break;
             ++frames_kept_;
@@ -183,6 +183,13 @@ class Run {
     frames_read_.close();
   }
 
+  // True for a frame of an earlier run.
+  bool is_kept(const ResultsWriter* earlier, int64_t index) {
+    if (!earlier) return false;
+    const std::lock_guard<std::mutex> lock(writer_mutex_);
+    return earlier->has_frame(index);
+  }
+
   // The writer's thread. Its errors stop everything.
   void write() {
     std::unique_ptr<ResultsWriter> writer;
@@ -193,6 +200,7 @@ class Run {
       }
       writer_promise_.set_value(writer.get());
       while (std::optional<WriteTask> task = to_write_.pop()) {
+        const std::lock_guard<std::mutex> lock(writer_mutex_);
         const StageClock::Scope timed(&write_clock_, "write");
         (*task)(*writer);
       }
@@ -332,8 +340,9 @@ class Run {
   BoundedQueue<ReadFrame> frames_read_{1};
   BoundedQueue<WriteTask> to_write_{2};
   FramePool pool_;
-  Gate may_read_{1};   // frames that the reader may still begin
-  Gate in_writer_{0};  // frames that are written or wait for it
+  Gate may_read_{1};         // frames that the reader may still begin
+  Gate in_writer_{0};        // frames that are written or wait for it
+  std::mutex writer_mutex_;  // the reader asks it about frames while the writer works
   std::promise<const ResultsWriter*> writer_promise_;
   std::future<const ResultsWriter*> writer_ready_;
   StageClock read_clock_, write_clock_;

@@ -152,6 +152,7 @@ void FrameContext::for_each_slab(const Needs& needs, const std::function<void(co
   Batch batch(run.exec);
   std::optional<NeighborList> list;
   if (needs.cutoff > 0) list.emplace(run.exec);
+  Workspace scratch(run.exec);
   for (int k = 0; k < plan.n_slabs(); ++k) {
     const Slab slab = plan.slab(k);
     if (clock) clock->set_slab(k, plan.n_slabs());
@@ -160,7 +161,8 @@ void FrameContext::for_each_slab(const Needs& needs, const std::function<void(co
       batch.build({&frame}, std::max(needs.reach, needs.cutoff), cell_size_for(needs), slab);
       if (list) list->build(batch, needs.cutoff);
     }
-    body({batch, list ? &*list : nullptr, slab, k, plan.n_slabs()});
+    scratch.reset();
+    body({batch, list ? &*list : nullptr, slab, k, plan.n_slabs(), scratch});
   }
   if (clock) clock->set_slab(0, 1);
 }

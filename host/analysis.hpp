@@ -21,6 +21,7 @@
 #include "host/lattice.hpp"
 #include "host/results.hpp"
 #include "host/stage_clock.hpp"
+#include "host/workspace.hpp"
 
 namespace grainfield {
 
@@ -103,6 +104,7 @@ struct SlabContext {
   Slab slab;                 // the whole frame or a part
   int index = 0;             // of n_slabs
   int n_slabs = 1;
+  Workspace& scratch;  // free again when compute() returns
 };
 
 class FrameContext {

@@ -98,7 +98,7 @@ class DensityAnalysis : public Analysis {
   Needs needs() const override { return needs_; }
 
   void compute(FrameContext&, const SlabContext& slab) override {
-    evaluate(slab.batch, nullptr, number_density_->real);
+    evaluate(slab, nullptr, number_density_->real);
   }
 
   void finish(FrameContext& context) override {
@@ -122,14 +122,15 @@ class DensityAnalysis : public Analysis {
  private:
   bool bulk_from_atoms() const { return !parameters_.is_set("bulk") && !run_.lattice; }
 
-  void evaluate(const Batch& batch, const double* weights, std::vector<double>& frame_values) const {
+  void evaluate(const SlabContext& slab, const double* weights, std::vector<double>& frame_values) const {
+    const Batch& batch = slab.batch;
     if (batch.n_local() == 0) return;
     GaussianField field(run_.exec, beta_, method_);
     const auto [lo, hi] = local_bounds(batch);
     field.set_atoms(batch, weights, lo, hi);
-    Buffer<double> rho(run_.exec, batch.n_local(), "densities");
-    field.evaluate(batch, nullptr, batch.n_local(), rho.data());
-    scatter(batch, rho.data(), 1, frame_values);
+    const Span<double> rho = slab.scratch.take<double>(batch.n_local(), "densities");
+    field.evaluate(batch, nullptr, batch.n_local(), rho.data);
+    scatter(batch, rho.data, 1, frame_values);
   }
 
   double mean_of_bulk_atoms(FrameContext& context) const {
@@ -148,10 +149,10 @@ class DensityAnalysis : public Analysis {
     marks.upload(defective, "defect marks");
     std::vector<double> fraction(n);
     context.for_each_slab(needs_, [&](const SlabContext& slab) {
-      Buffer<double> weights(run_.exec, slab.batch.n_total(), "defect weights");
+      const Span<double> weights = slab.scratch.take<double>(slab.batch.n_total(), "defect weights");
       for_each(run_.exec, slab.batch.n_total(),
-               MarkDefects{slab.batch.source().data, marks.data(), weights.data()});
-      evaluate(slab.batch, weights.data(), fraction);
+               MarkDefects{slab.batch.source().data, marks.data(), weights.data});
+      evaluate(slab, weights.data, fraction);
     });
     for (size_t i = 0; i < n; ++i) fraction[i] = std::max(0.0, fraction[i] / rho[i]);
     const size_t least = std::min(n, std::max<size_t>(100, n / 100));

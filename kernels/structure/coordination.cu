@@ -69,14 +69,15 @@ class CoordinationAnalysis final : public Analysis {
 
   void compute(FrameContext& context, const SlabContext& slab) override {
     const Exec& exec = slab.batch.exec();
-    Buffer<int32_t> z(exec, 2 * static_cast<int64_t>(slab.batch.n_local()), "coordination numbers");
+    const Span<int32_t> z =
+        slab.scratch.take<int32_t>(2 * static_cast<int64_t>(slab.batch.n_local()), "coordination numbers");
     Buffer<Condition> near_cutoff(exec);
     const Condition none;
     near_cutoff.upload(&none, 1);
     for_each<8>(
         exec, slab.batch.n_local(),
-        CoordinationKernel{slab.batch.view(), slab.list->view(), params_, z.data(), near_cutoff.data()});
-    scatter(slab.batch, z.data(), 2, values_->integer);
+        CoordinationKernel{slab.batch.view(), slab.list->view(), params_, z.data, near_cutoff.data()});
+    scatter(slab.batch, z.data, 2, values_->integer);
     n_near_ += near_cutoff.element(0).count;
     coincidences_.add(context.frame, slab);
   }

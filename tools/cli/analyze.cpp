@@ -336,7 +336,7 @@ void add_analyze(CLI::App& app, const std::string& command_line) {
   command->footer(
       "Examples:\n"
       "  grainfield analyze fe.lmp --compute density,coordination --structure bcc --lattice 2.83 -o fe.h5\n"
-      "  grainfield analyze run.*.dump.zst --compute rdf --set rdf.cutoff=8 --frames ::10 --memory 4G\n"
+      "  grainfield analyze run.*.dump.zst --compute rdf --set rdf.range=8 --frames ::10 --memory 4G\n"
       "  grainfield analyze --config fe.toml        with fe.toml:\n"
       "      input = [\"fe.lmp\"]\n"
       "      compute = [\"density\", \"coordination\"]\n"

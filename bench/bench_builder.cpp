@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "bench/floors.hpp"
 #include "host/build_polycrystal.hpp"
 
 namespace {
@@ -28,6 +29,8 @@ void bench_polycrystal(benchmark::State& state) {
   }
   state.counters["atoms/s"] =
       benchmark::Counter(static_cast<double>(atoms), benchmark::Counter::kIsIterationInvariantRate);
+  // Position, species and grain written.
+  bench::add_floor(state, options.threads, static_cast<double>(atoms) * 32, 0);
   state.counters["checked"] = static_cast<double>(checked) / static_cast<double>(raw);
   // The frame (position, type, grain) of the raw atoms; then index, grid and mark of those near a boundary.
   state.counters["bytes/atom"] =

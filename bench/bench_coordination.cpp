@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 
 #include "bench/exec.hpp"
+#include "bench/floors.hpp"
 #include "bench/inputs.hpp"
 #include "host/batch.hpp"
 #include "host/lattice.hpp"
@@ -27,15 +28,19 @@ void bench_coordination(benchmark::State& state) {
   batch.build({&frame}, cutoff, cutoff / cells_per_cutoff);
   NeighborList list(run.exec);
   list.build(batch, cutoff);
+  Workspace scratch(run.exec);
   const bool with_list = state.range(2) != 0;
   for (auto _ : state) {
     if (with_list) list.build(batch, cutoff);
-    analysis->compute(context, {batch, &list, {}, 0, 1});
+    scratch.reset();
+    analysis->compute(context, {batch, &list, {}, 0, 1, scratch});
   }
   const auto n = static_cast<double>(frame.n_atoms());
   const double neighbors = static_cast<double>(list.n_pairs()) / n;
   state.counters["atoms/s"] = benchmark::Counter(n, benchmark::Counter::kIsIterationInvariantRate);
   state.counters["neighbors"] = neighbors;
+  // Positions and list read once, results written; a distance takes 8 operations.
+  bench::add_floor(state, run.exec.threads, n * (24 + 4 * neighbors + 8 + 8), n * 8 * neighbors);
   state.counters["bytes/atom"] = 28 * neighbors + 24 + 8;
 }
 

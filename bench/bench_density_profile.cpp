@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 
 #include "bench/exec.hpp"
+#include "bench/floors.hpp"
 #include "bench/inputs.hpp"
 #include "kernels/density/planar_density.hpp"
 
@@ -20,6 +21,7 @@ void bench_density_profile(benchmark::State& state) {
   }
   const auto n = static_cast<double>(frame.n_atoms());
   state.counters["atoms/s"] = benchmark::Counter(n, benchmark::Counter::kIsIterationInvariantRate);
+  bench::add_floor(state, exec.threads, n * 24, 0);
   state.counters["bytes/s"] =
       benchmark::Counter(n * sizeof(Vec3), benchmark::Counter::kIsIterationInvariantRate);
 }

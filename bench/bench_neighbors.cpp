@@ -2,6 +2,7 @@
 #include <benchmark/benchmark.h>
 
 #include "bench/exec.hpp"
+#include "bench/floors.hpp"
 #include "bench/inputs.hpp"
 #include "host/batch.hpp"
 
@@ -17,6 +18,8 @@ void bench_batch(benchmark::State& state) {
   for (auto _ : state) batch.build({&frame}, 5.5, 5.5 / cells_per_cutoff);
   state.counters["atoms/s"] =
       benchmark::Counter(static_cast<double>(frame.n_atoms()), benchmark::Counter::kIsIterationInvariantRate);
+  // Position and species read; position, species, system, source and parent written.
+  bench::add_floor(state, exec.threads, static_cast<double>(frame.n_atoms()) * (28 + 44), 0);
   state.counters["ghosts/atom"] = static_cast<double>(batch.n_ghost()) / static_cast<double>(frame.n_atoms());
 }
 
@@ -30,6 +33,9 @@ void bench_neighbor_list(benchmark::State& state) {
   for (auto _ : state) list.build(batch, 5.5);
   const auto n = static_cast<double>(frame.n_atoms());
   state.counters["atoms/s"] = benchmark::Counter(n, benchmark::Counter::kIsIterationInvariantRate);
+  // Positions read, list written; the distance of a neighbor takes 8 operations.
+  const double neighbors = static_cast<double>(list.n_pairs()) / n;
+  bench::add_floor(state, exec.threads, n * (24 + 4 * neighbors + 12), n * 8 * neighbors);
   state.counters["neighbors"] = static_cast<double>(list.n_pairs()) / n;
   state.counters["bytes/atom"] = static_cast<double>(list.n_pairs()) * 4 / n + 12;
 }

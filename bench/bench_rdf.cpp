@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "bench/exec.hpp"
+#include "bench/floors.hpp"
 #include "bench/inputs.hpp"
 #include "host/batch.hpp"
 #include "kernels/structure/rdf.hpp"
@@ -30,6 +31,8 @@ void bench_rdf(benchmark::State& state) {
   state.counters["atoms/s"] = benchmark::Counter(n, benchmark::Counter::kIsIterationInvariantRate);
   state.counters["pairs/s"] = benchmark::Counter(pairs, benchmark::Counter::kIsIterationInvariantRate);
   state.counters["neighbors"] = pairs / n;
+  // Every pair once: distance, square root and bin, 12 operations; positions read once.
+  bench::add_floor(state, exec.threads, n * 24, 6 * pairs);
 }
 
 void sizes(benchmark::internal::Benchmark* b) {

@@ -13,6 +13,7 @@
 #include <map>
 #include <thread>
 
+#include "bench/floors.hpp"
 #include "io/reader.hpp"
 
 namespace grainfield {
@@ -126,6 +127,9 @@ void bench_read(benchmark::State& state, Format format, bool gzip) {
     benchmark::DoNotOptimize(frame.position.data());
   }
   const auto runs = static_cast<double>(state.iterations());
+  // Text read, positions and species written.
+  bench::add_floor(state, options.threads,
+                   static_cast<double>(file.text_bytes) + static_cast<double>(frame.n_atoms()) * 28, 0);
   state.counters["MB/s"] =
       benchmark::Counter(runs * static_cast<double>(file.text_bytes) * 1e-6, benchmark::Counter::kIsRate);
   state.counters["atoms/s"] =

@@ -57,7 +57,7 @@ GaussianGridTables make_tables() {
     for (size_t d = 0; d <= spread_degree; ++d) tables.phi[d][k] = power[d];
   }
   // Midpoint rules: the transform of a function that vanishes smoothly enough at both ends, and a Gaussian.
-  constexpr int n_u = 20000, n_k = 1024;
+  constexpr int n_u = 2000, n_k = 256;
   std::vector<double> phi(n_u);
   const double du = spread_width / static_cast<double>(n_u);
   for (int m = 0; m < n_u; ++m)

@@ -13,6 +13,7 @@
 #include "host/error.hpp"
 #include "io/formats.hpp"
 #include "io/frame_parts.hpp"
+#include "io/one_frame_reader.hpp"
 #include "io/tokens.hpp"
 
 namespace grainfield {
@@ -77,31 +78,13 @@ const std::vector<AtomStyle>& atom_styles() {
 
 size_t width_of(const AtomStyle& style) { return style.parts.size() + 2; }
 
-class LammpsData final : public Reader {
+class LammpsData final : public OneFrameReader {
  public:
-  LammpsData(std::unique_ptr<TextSource> source, const ReadOptions& options)
-      : source_(std::move(source)), options_(options) {}
-
+  using OneFrameReader::OneFrameReader;
   std::string format() const override { return "lammps-data"; }
-  std::string file() const override { return source_->path(); }
-
-  bool next(Frame& frame) override {
-    if (done_) return false;
-    done_ = true;
-    read(frame);
-    return true;
-  }
-
-  bool skip() override {
-    const bool there = !done_;
-    done_ = true;
-    return there;
-  }
 
  private:
-  [[noreturn]] void fail(const std::string& what) const { source_->fail(source_->last_line(), what); }
-
-  void read(Frame& frame) {
+  void read(Frame& frame) override {
     ColumnStore store(frame);
     std::string_view title;
     source_->line(title);
@@ -454,9 +437,7 @@ class LammpsData final : public Reader {
     set_species_from_labels(frame, 1, lammps_species, known, options_, source_->path());
   }
 
-  std::unique_ptr<TextSource> source_;
-  ReadOptions options_;
-  bool done_ = false, atoms_read_ = false, velocities_read_ = false;
+  bool atoms_read_ = false, velocities_read_ = false;
   int64_t n_atoms_ = 0;
   int32_t n_types_ = 0;
   UnitFactors factors_;

@@ -8,6 +8,7 @@
 #include "host/error.hpp"
 #include "io/formats.hpp"
 #include "io/frame_parts.hpp"
+#include "io/one_frame_reader.hpp"
 #include "io/tokens.hpp"
 
 namespace grainfield {
@@ -15,30 +16,12 @@ namespace {
 
 constexpr double per_fs = 1e3;  // A/fs in A/ps
 
-class Poscar final : public Reader {
+class Poscar final : public OneFrameReader {
  public:
-  Poscar(std::unique_ptr<TextSource> source, const ReadOptions& options)
-      : source_(std::move(source)), options_(options) {}
-
+  using OneFrameReader::OneFrameReader;
   std::string format() const override { return "poscar"; }
-  std::string file() const override { return source_->path(); }
-
-  bool next(Frame& frame) override {
-    if (done_) return false;
-    done_ = true;
-    read(frame);
-    return true;
-  }
-
-  bool skip() override {
-    const bool there = !done_;
-    done_ = true;
-    return there;
-  }
 
  private:
-  [[noreturn]] void fail(const std::string& what) const { source_->fail(source_->last_line(), what); }
-
   std::string need_line(const char* expected) {
     std::string_view text;
     if (!source_->line(text)) fail(fmt::format("expected {}, the file ends here (truncated?)", expected));
@@ -58,7 +41,7 @@ class Poscar final : public Reader {
     return value;
   }
 
-  void read(Frame& frame) {
+  void read(Frame& frame) override {
     ColumnStore store(frame);
     const std::string title = need_line("a comment line");
     if (!trim(title).empty()) frame.info.emplace_back("comment", trim(title));
@@ -198,10 +181,6 @@ class Poscar final : public Reader {
       fields.push_back(ColumnStore::field(velocity, fmt::format("v{}", "xyz"[k]), k, per_fs));
     read_rows(*source_, n, fields, {options_.threads, options_.chunk_bytes});
   }
-
-  std::unique_ptr<TextSource> source_;
-  ReadOptions options_;
-  bool done_ = false;
 };
 
 }  // namespace

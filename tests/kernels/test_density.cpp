@@ -17,43 +17,18 @@
 #include "tests/reference/density_ref.hpp"
 #include "tests/support/run_analysis.hpp"
 #include "tests/support/shared.hpp"
+#include "tests/support/systems.hpp"
 
 namespace grainfield {
 namespace {
 
+using test::crystal;
 using test::Given;
+using test::ideal_gas;
 using test::run_analysis;
 
 // Both methods claim 1e-9 of the infinite sum at an atom.
 constexpr double claimed = 1e-9;
-
-Frame random_frame(int n, const Box& box, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::uniform_real_distribution<double> uniform(0, 1);
-  Frame frame;
-  frame.box = box;
-  frame.species = {{"Fe", 55.845, 1}};
-  for (int i = 0; i < n; ++i)
-    frame.position.push_back(box.cartesian({uniform(random), uniform(random), uniform(random)}));
-  frame.type.assign(static_cast<size_t>(n), 0);
-  return frame;
-}
-
-Frame crystal(Structure structure, double a, int repeat) {
-  const Lattice lattice = make_lattice(structure, a);
-  Frame frame;
-  frame.species = {{"Fe", 55.845, 1}};
-  const Vec3 edge = static_cast<double>(repeat) * lattice.edge;
-  frame.box = Box({edge.x, 0, 0}, {0, edge.y, 0}, {0, 0, edge.z});
-  for (int k = 0; k < repeat; ++k)
-    for (int j = 0; j < repeat; ++j)
-      for (int i = 0; i < repeat; ++i)
-        for (size_t b = 0; b < lattice.basis.size(); ++b)
-          frame.position.push_back(
-              lattice.site({static_cast<double>(i), static_cast<double>(j), static_cast<double>(k)}, b));
-  frame.type.assign(frame.position.size(), 0);
-  return frame;
-}
 
 std::vector<double> densities(const Frame& frame, const std::string& method, double beta,
                               RunContext run = {}) {
@@ -98,7 +73,7 @@ const Case cases[] = {
 TEST(Density, BothMethodsEqualTheDefinition) {
   uint64_t seed = 1;
   for (const Case& c : cases) {
-    const Frame frame = random_frame(c.n, c.box, seed++);
+    const Frame frame = ideal_gas(c.box, c.n, seed++);
     const auto expected = by_definition(frame, c.beta);
     for (const char* method : {"sum", "grid"}) {
       const double difference = largest_relative_difference(densities(frame, method, c.beta), expected);
@@ -135,7 +110,7 @@ TEST(Density, PairKernelOfTheGridIsExactTo2em10) {
 TEST(Density, PerfectCrystalsHaveTheirNumberDensityEverywhere) {
   for (const auto& [structure, a] :
        {std::pair{Structure::bcc, 2.855324860794}, {Structure::fcc, 3.615}, {Structure::hcp, 2.51}}) {
-    const Frame frame = crystal(structure, a, 4);
+    const Frame frame = crystal(structure, a, {4, 4, 4});
     RunContext run;
     run.structure = structure;
     run.lattice = make_lattice(structure, a);
@@ -152,7 +127,7 @@ TEST(Density, PerfectCrystalsHaveTheirNumberDensityEverywhere) {
 
 TEST(Density, FastSchedulesEqualThePlainOnes) {
   for (const Case& c : {cases[1], cases[4]}) {  // a few, because the plain schedule takes long
-    const Frame frame = random_frame(c.n, c.box, 99);
+    const Frame frame = ideal_gas(c.box, c.n, 99);
     RunContext plain;
     plain.exec.plain = true;
     EXPECT_LT(largest_relative_difference(densities(frame, "grid", c.beta),
@@ -163,7 +138,7 @@ TEST(Density, FastSchedulesEqualThePlainOnes) {
 }
 
 TEST(Density, ThreadsChangeNoBit) {
-  const Frame frame = random_frame(3000, Box({34, 0, 0}, {2, 33, 0}, {1, 1, 32}), 5);
+  const Frame frame = ideal_gas(Box({34, 0, 0}, {2, 33, 0}, {1, 1, 32}), 3000, 5);
   for (const char* method : {"sum", "grid"}) {
     RunContext four;
     four.exec.threads = 4;
@@ -174,7 +149,7 @@ TEST(Density, ThreadsChangeNoBit) {
 TEST(Density, SlabsGiveTheSameSums) {
   for (const bool periodic : {true, false}) {
     const Frame frame =
-        random_frame(4000, Box({20, 0, 0}, {3, 21, 0}, {0, 2, 150}, {}, true, true, periodic), 11);
+        ideal_gas(Box({20, 0, 0}, {3, 21, 0}, {0, 2, 150}, {}, true, true, periodic), 4000, 11);
     for (const char* method : {"sum", "grid"}) {
       RunContext cut;
       cut.memory_limit = method == std::string("sum") ? 2'000'000 : 7'000'000;
@@ -200,7 +175,7 @@ TEST(Density, SlabsGiveTheSameSums) {
 
 TEST(Density, InvariantUnderTranslationPermutationRotationAndSupercell) {
   const Box box({13, 0, 0}, {2, 14, 0}, {1, -2, 12});
-  const Frame frame = random_frame(120, box, 21);
+  const Frame frame = ideal_gas(box, 120, 21);
   const auto expected = densities(frame, "grid", 2.2);
 
   Frame moved = frame;
@@ -233,11 +208,11 @@ TEST(Density, InvariantUnderTranslationPermutationRotationAndSupercell) {
 }
 
 TEST(Density, EmptyOneAndCoincidentAtoms) {
-  Frame empty = random_frame(0, Box({5, 0, 0}, {0, 5, 0}, {0, 0, 5}), 1);
+  Frame empty = ideal_gas(Box({5, 0, 0}, {0, 5, 0}, {0, 0, 5}), 0, 1);
   const auto none = run_analysis(density_entry(), empty, {}, {{"bulk", "0.1"}});
   EXPECT_TRUE(none.find_field("number_density")->real.empty());
 
-  Frame one = random_frame(1, Box({5, 0, 0}, {0, 5, 0}, {0, 0, 5}, {}, false, false, false), 1);
+  Frame one = ideal_gas(Box({5, 0, 0}, {0, 5, 0}, {0, 0, 5}, {}, false, false, false), 1, 1);
   for (const char* method : {"sum", "grid"})
     EXPECT_NEAR(densities(one, method, 3.0)[0] / gaussian_peak(3.0), 1, claimed);
 
@@ -250,7 +225,7 @@ TEST(Density, EmptyOneAndCoincidentAtoms) {
 }
 
 TEST(Density, BetaFollowsTheMetallicRadii) {
-  Frame alloy = random_frame(4, Box({5, 0, 0}, {0, 5, 0}, {0, 0, 5}), 1);
+  Frame alloy = ideal_gas(Box({5, 0, 0}, {0, 5, 0}, {0, 0, 5}), 4, 1);
   alloy.species = {{"Fe", 55.845, 1}, {"Cu", 63.546, 2}};
   alloy.type = {0, 0, 0, 1};
   EXPECT_NEAR(default_beta(alloy), 2.4 * (3 * 1.26 + 1.28) / 4, 1e-14);

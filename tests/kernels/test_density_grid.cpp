@@ -10,9 +10,12 @@
 #include "host/error.hpp"
 #include "tests/reference/density_grid_ref.hpp"
 #include "tests/support/run_analysis.hpp"
+#include "tests/support/systems.hpp"
 
 namespace grainfield {
 namespace {
+
+using test::ideal_gas;
 
 struct Collect : GridSink {
   GridShape shape;
@@ -27,18 +30,6 @@ struct Collect : GridSink {
   }
   void end() override { ended = true; }
 };
-
-Frame random_frame(int n, const Box& box, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::uniform_real_distribution<double> uniform(0, 1);
-  Frame frame;
-  frame.box = box;
-  frame.species = {{"Fe", 55.845, 1}};
-  for (int i = 0; i < n; ++i)
-    frame.position.push_back(box.cartesian({uniform(random), uniform(random), uniform(random)}));
-  frame.type.assign(static_cast<size_t>(n), 0);
-  return frame;
-}
 
 Collect grid_of(const Frame& frame, const test::Given& given, double beta, double bulk,
                 const RunContext& run = {}) {
@@ -73,7 +64,7 @@ TEST(DensityGrid, EqualsDirectSummation) {
                        Box({9, 0, 0}, {0, 9, 0}, {0, 0, 9}, {}, false, false, false)};
   uint64_t seed = 1;
   for (const Box& box : boxes) {
-    const Frame frame = random_frame(60, box, seed++);
+    const Frame frame = ideal_gas(box, 60, seed++);
     const Collect grid = grid_of(frame, {{"spacing", "2.5"}}, 2.0, 0.08);
     EXPECT_EQ(grid.shape.n[0], static_cast<int64_t>(std::ceil(norm(box.a) / 2.5)));
     EXPECT_EQ(grid.shape.unit, "1/A^3");
@@ -83,7 +74,7 @@ TEST(DensityGrid, EqualsDirectSummation) {
 }
 
 TEST(DensityGrid, BlocksOfPlanesChangeNothing) {
-  const Frame frame = random_frame(3000, Box({150, 0, 0}, {3, 20, 0}, {0, 1, 21}), 9);
+  const Frame frame = ideal_gas(Box({150, 0, 0}, {3, 20, 0}, {0, 1, 21}), 3000, 9);
   const Collect whole = grid_of(frame, {{"spacing", "1"}}, 2.0, 0.08);
   RunContext small;
   small.memory_limit = 9'000'000;
@@ -96,7 +87,7 @@ TEST(DensityGrid, BlocksOfPlanesChangeNothing) {
 TEST(DensityGrid, IntegralIsTheNumberOfAtoms) {
   // The trapezoidal rule is exact for a periodic band-limited field: sum of values x cell volume = N.
   const Box box({16, 0, 0}, {4, 15, 0}, {-3, 2, 17});
-  const Frame frame = random_frame(111, box, 4);
+  const Frame frame = ideal_gas(box, 111, 4);
   const Collect grid = grid_of(frame, {{"spacing", "1"}}, 2.0, 0.08);
   const double points = static_cast<double>(grid.values.size());
   const double integral =
@@ -106,11 +97,11 @@ TEST(DensityGrid, IntegralIsTheNumberOfAtoms) {
 
 TEST(DensityGrid, RelativeEmptyAndBadSpacing) {
   const Box box({8, 0, 0}, {0, 8, 0}, {0, 0, 8});
-  const Frame frame = random_frame(40, box, 5);
+  const Frame frame = ideal_gas(box, 40, 5);
   const Collect absolute = grid_of(frame, {{"spacing", "2"}}, 2.0, 0.08);
   const Collect relative = grid_of(frame, {{"spacing", "2"}, {"relative", "true"}}, 2.0, 0.08);
   EXPECT_DOUBLE_EQ(relative.values[7], absolute.values[7] / 0.08);
-  const Collect empty = grid_of(random_frame(0, box, 1), {{"spacing", "2"}}, 2.0, 0.08);
+  const Collect empty = grid_of(ideal_gas(box, 0, 1), {{"spacing", "2"}}, 2.0, 0.08);
   EXPECT_EQ(empty.values, std::vector<double>(64, 0.0));
   EXPECT_THROW(grid_of(frame, {{"spacing", "-1"}}, 2.0, 0.08), UsageError);
 }

@@ -51,7 +51,8 @@ GaussianMethod GaussianField::cheaper(const Frame& frame, double beta, int64_t n
   }
   // Nanoseconds measured on one core (bench/bench_density): per neighbor; per spread and gathered atom; per
   // node.
-  const double sum_cost = n * (4.18879 * std::pow(gaussian_cutoff * beta, 3) * density) * 10;
+  const double neighbors = std::min(atoms, 4.18879 * std::pow(gaussian_cutoff * beta, 3) * density);
+  const double sum_cost = n * neighbors * 10;
   const double grid_cost = atoms * 240 + n * 160 + nodes * 15;
   return sum_cost < grid_cost ? GaussianMethod::sum : GaussianMethod::grid;
 }

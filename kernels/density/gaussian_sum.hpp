@@ -8,8 +8,8 @@
 // Out      rho_n [n] A^-3.
 // Edges    no atom in reach -> 0. The atom at the point itself counts (w_I c0).
 // Cost     (4 pi / 3) (7 beta)^3 n_B exp per point: 3,400 in bcc Fe at beta = 3.024 A. The gridded form
-//          (gaussian_grid.hpp) is 20 times as fast at this beta; this one wins for few atoms in much empty
-//          space.
+//          (gaussian_grid.hpp) is 15 to 35 times as fast at this beta; this one wins for few atoms in much
+//          empty space.
 // Team     any size: lanes share the candidates.
 // Order    runs of candidates ascend; the sum over lanes is a fixed tree.
 // Error    the missing tail of the Gaussian: erfc(7/sqrt2) + sqrt(2/pi) 7 exp(-49/2) = 1.3e-10 of the bulk

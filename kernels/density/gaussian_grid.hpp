@@ -1,30 +1,27 @@
 // The coarse-grained number density at many points, through a grid: the fast form of the field.
 //
 // Formula  A Gaussian of width beta is split in three, G_beta = phi * psi * phi: each atom is spread on a
-// grid of
-//          spacing h = beta / 3 with a narrow kernel phi (10 nodes wide), the grid is smoothed along x, y and
-//          z with the 43 taps psi, and the result is gathered at the points with phi again. phi is the
-//          Kaiser-Bessel kernel
+//          grid of spacing h = beta / 3 with a narrow kernel phi (10 nodes wide), the grid is smoothed
+//          along x, y and z with the 43 taps psi, and the result is gathered at the points with phi again.
+//          phi is the Kaiser-Bessel kernel
 //              phi(u) = I0(b sqrt(1 - (2u/10)^2)) / I0(b),  |u| < 5 (units of h),  b = 25.5
 //          along each axis, evaluated as one polynomial of degree 12 per node; the taps undo the two phi:
 //              psi_j = 1/pi int_0^pi exp(-(3k)^2/2) 3 sqrt(2 pi) / phihat(k)^2 cos(jk) dk,  phihat(k) = int
 //              phi(u) cos(ku) du.
-//          All three steps are separable and of compact support: no Fourier transform, no periodicity (ghosts
-//          and free surfaces alike), and a slab with a halo gives what the whole gives.
-// Source   eq. (2) of Darvishi Kamachali and Wallis for the field; the kernel and its deconvolution are those
-// of
-//          non-uniform Fourier transforms (Greengard and Lee, SIAM Rev. 46, 443 (2004); Barnett, Magland, af
-//          Klinteberg, SIAM J. Sci. Comput. 41, C479 (2019)), with the transform replaced by its taps because
-//          a Gaussian damps.
+//          All three steps are separable and of compact support: no Fourier transform, no periodicity
+//          (ghosts and free surfaces alike), and a slab with a halo gives what the whole gives.
+// Source   eq. (2) of Darvishi Kamachali and Wallis for the field; the kernel and its deconvolution are
+//          those of non-uniform Fourier transforms (Greengard and Lee, SIAM Rev. 46, 443 (2004); Barnett,
+//          Magland, af Klinteberg, SIAM J. Sci. Comput. 41, C479 (2019)), with the transform replaced by
+//          its taps because a Gaussian damps.
 // In       atoms of a batch with ghosts to gaussian_grid_reach * beta beyond the points; beta (A).
 // Out      rho_n [n] A^-3.
 // Error    |pair kernel error| < 2e-10 c0 (tests/kernels/test_density.cpp), so < 1e-9 of rho_n at any atom.
 // Cost     per atom 2 x 10^3 multiply-adds (spread, gather) and 11.4 nodes x 3 x 22 (smooth) in bcc Fe at
-// beta = 3.024 A,
-//          against 3,400 exp of the direct sum. Bytes: 8 per node.
-// Team     1. GPU: a thread per node gathers the atoms around it (no atomics). CPU: atoms scatter in tiles of
-// four
-//          colours, smoothing works in place on blocks of lines (spread_tiles, smooth_in_place in the .cu).
+//          beta = 3.024 A, against 3,400 exp of the direct sum. Bytes: 8 per node.
+// Team     1. GPU: a thread per node gathers the atoms around it (no atomics). CPU: atoms scatter in tiles
+//          of four colours, smoothing works in place on blocks of lines (spread_tiles, smooth_in_place in
+//          the .cu).
 // Order    fixed: by node, tap and cell; tiles in the order of their colours. No atomics.
 // Test     tests/kernels/test_density.cpp
 #pragma once

@@ -1,10 +1,11 @@
 // The coarse-grained number density at one point, by direct summation: the plain form of the field.
 //
-// Formula  rho_n(r) = c0 sum_I w_I exp(-|r - R_I|^2 / (2 beta^2)),  c0 = (beta sqrt(2 pi))^-3, over all atoms
-// and images
-//          within gaussian_cutoff * beta of r; w_I = 1, or a weight per atom.
-// Source   Darvishi Kamachali and Wallis, eq. (2). The kernel integrates to 1, so rho_n is a number density.
-// In       points (A); atoms of the batch, whose ghosts must reach gaussian_cutoff * beta beyond the points.
+// Formula  rho_n(r) = c0 sum_I w_I exp(-|r - R_I|^2 / (2 beta^2)),  c0 = (beta sqrt(2 pi))^-3, over all
+//          atoms and images within gaussian_cutoff * beta of r; w_I = 1, or a weight per atom.
+// Source   Darvishi Kamachali and Wallis, eq. (2). The kernel integrates to 1, so rho_n is a number
+//          density.
+// In       points (A); atoms of the batch, whose ghosts must reach gaussian_cutoff * beta beyond the
+//          points.
 // Out      rho_n [n] A^-3.
 // Edges    no atom in reach -> 0. The atom at the point itself counts (w_I c0).
 // Cost     (4 pi / 3) (7 beta)^3 n_B exp per point: 3,400 in bcc Fe at beta = 3.024 A. The gridded form
@@ -13,7 +14,8 @@
 // Team     any size: lanes share the candidates.
 // Order    runs of candidates ascend; the sum over lanes is a fixed tree.
 // Error    the missing tail of the Gaussian: erfc(7/sqrt2) + sqrt(2/pi) 7 exp(-49/2) = 1.3e-10 of the bulk
-// value. Test     tests/kernels/test_density.cpp
+//          value.
+// Test     tests/kernels/test_density.cpp
 #pragma once
 
 #include "kernels/core/exec.hpp"

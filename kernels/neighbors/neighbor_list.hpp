@@ -1,16 +1,16 @@
 // Neighbor lists: for every local atom all atoms of the batch (local or ghost) with |rij| < cutoff.
 //
-// Formula  j is a neighbor of i if j != i and |rj - ri|^2 < rc^2 (strictly), evaluated as dx^2 + dy^2 + dz^2.
+// Formula  j is a neighbor of i if j != i and |rj - ri|^2 < rc^2 (strictly), evaluated as dx^2 + dy^2 +
+//          dz^2.
 // Out      compressed rows: first [n_local + 1] (64-bit), index [first[n_local]], ascending in each row:
-// local
-//          atoms, then ghosts. Count -> scan -> fill, so there is no bound on the number of neighbors.
+//          local atoms, then ghosts. Count -> scan -> fill, so there is no bound on the number of
+//          neighbors.
 // Edges    r = 0 is a neighbor too, and is recorded as a coincidence (|rij| < 1e-4 A, both atoms are
-// counted).
-//          Periodic images of i itself are ghosts, hence neighbors like any other.
+//          counted). Periodic images of i itself are ghosts, hence neighbors like any other.
 // Cost     two passes over the candidates. Bytes: 4 per neighbor + 12 per atom written.
-// Team     1: a thread per atom on the GPU, over rows of cells cut to the sphere. The CPU works by blocks of
-// cells
-//          (neighbor_list.cu): 6 times as fast there as the plain schedule (bench/bench_neighbors).
+// Team     1: a thread per atom on the GPU, over rows of cells cut to the sphere. The CPU works by blocks
+//          of cells (neighbor_list.cu): 6 times as fast there as the plain schedule
+//          (bench/bench_neighbors).
 // Order    rows are sorted by construction (cells ascend, atoms ascend in cells), no sort and no atomics.
 // Test     tests/kernels/test_neighbor_list.cpp
 #pragma once

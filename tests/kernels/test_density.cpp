@@ -83,7 +83,7 @@ TEST(Density, BothMethodsEqualTheDefinition) {
   }
 }
 
-TEST(Density, PairKernelOfTheGridIsExactTo2em10) {
+TEST(LongDensity, PairKernelOfTheGridIsExactTo2em10) {
   // Two free atoms at all distances and all places relative to the grid: rho = c0 (1 + exp(-d^2 / 2 beta^2)).
   const double beta = 3.024;
   std::mt19937_64 random(7);

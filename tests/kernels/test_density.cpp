@@ -207,6 +207,33 @@ TEST(Density, InvariantUnderTranslationPermutationRotationAndSupercell) {
   EXPECT_LT(largest_relative_difference(densities(super, "grid", 2.2), twice), claimed);
 }
 
+TEST(Density, BulkIsThatOfTheAtomsThatSeeTheFewestDefects) {
+  // A crystal of which one end has lost every third atom; the atoms there are not coordinated like the bulk.
+  const double a = 2.855, damaged = 12;
+  Frame frame = crystal(Structure::bcc, a, {24, 5, 5});
+  std::vector<Vec3> kept;
+  for (size_t i = 0; i < frame.position.size(); ++i)
+    if (frame.position[i].x >= damaged || i % 3 != 0) kept.push_back(frame.position[i]);
+  ASSERT_LT(kept.size(), frame.position.size());
+  frame.position = kept;
+  frame.type.assign(kept.size(), 0);
+  frame.species = {{"Fe", 55.845, 1}};
+  FrameResults results;
+  Field& coordination = results.fields.emplace_back();
+  coordination.name = "coordination";
+  coordination.is_integer = true;
+  coordination.components = 2;
+  for (const Vec3& r : kept)
+    for (const int32_t bulk : {8, 6}) coordination.integer.push_back(r.x < damaged ? bulk - 2 : bulk);
+  Observable& modal = results.observables.emplace_back();
+  modal.name = "bulk_coordination";
+  modal.is_integer = true;
+  modal.integer = {8, 6};
+  run_analysis(density_entry(), frame, {}, {}, results);
+  const double bulk = results.find_observable("bulk_number_density")->real[0];
+  EXPECT_NEAR(bulk / (2 / (a * a * a)), 1, 1e-4);
+}
+
 TEST(Density, EmptyOneAndCoincidentAtoms) {
   Frame empty = ideal_gas(Box({5, 0, 0}, {0, 5, 0}, {0, 0, 5}), 0, 1);
   const auto none = run_analysis(density_entry(), empty, {}, {{"bulk", "0.1"}});

@@ -7,7 +7,9 @@ packages=(
   g++ cmake ninja-build pkg-config
   libhdf5-dev       # H5MD files
   zlib1g-dev libzstd-dev libfast-float-dev nlohmann-json3-dev libssl-dev libfmt-dev libcli11-dev
+  libopenblas-dev  # products of matrices: extrapolation grades
   libgtest-dev libbenchmark-dev
+  voro++-dev       # the tests compare Voronoi cells with it
   python3-h5py python3-matplotlib python3-numpy  # tools/plot.py and the test of the H5MD rules
 )
 

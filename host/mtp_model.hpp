@@ -41,6 +41,7 @@ struct MtpModel {
   int32_t n_radial_basis = 0;                 // R
   int32_t n_radial = 0;                       // K = max(mu) + 1
   double min_distance = 0, max_distance = 0;  // A
+  std::vector<std::string> elements;          // [n_species]; "" where unknown (the files have numbers only)
   std::vector<int32_t> type_labels;           // [n_species] the numbers that the pair labels "a-b" use
   std::vector<double> radial;                 // c[a][b][mu][xi], a = species of the center; empty: untrained
   int32_t n_moments = 0;                      // basics and products

@@ -25,11 +25,12 @@ struct PotentialOutput {
   double* force = nullptr;     // [n_total][3] eV/A; ghosts with a local parent: 0
   double* virial = nullptr;    // [n_total][6] per-atom share of W, eV: xx yy zz xy xz yz; ghosts as for force
   double* grade = nullptr;     // [n_local] extrapolation grade gamma_i; only where has_grades()
-  double* gradient = nullptr;  // [n_local][n_coefficients()] dV_i / d(coefficients); only where there are any
+  double* gradient = nullptr;  // [n_local][n_coefficients()] dV_i / d(coefficients); where there are any
+  double* gradient_sum = nullptr;  // [n_systems][n_coefficients()] their sums; in host memory
 };
 
 struct PotentialDemand {
-  bool energy = false, force = false, virial = false, grade = false, gradient = false;
+  bool energy = false, force = false, virial = false, grade = false, gradient = false, gradient_sum = false;
 };
 
 class Potential {
@@ -55,7 +56,7 @@ class Potential {
 };
 
 // Sums what ghosts hold onto their local parents, in ascending order of the ghosts, and clears it there.
-// values [n_total][components].
-void fold_ghosts(const Batch& batch, double* values, int components);
+// values [n_total][components]. In kernels/potential/scatter_runs.cu.
+void fold_ghosts(const Batch& batch, double* values, int components, Workspace& scratch);
 
 }  // namespace grainfield

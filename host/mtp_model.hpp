@@ -13,11 +13,13 @@ namespace grainfield {
 // Basic moment M_k = sum_j f_mu(r) n_x^a n_y^b n_z^c.
 struct MtpBasic {
   int32_t mu = 0, a = 0, b = 0, c = 0;
+  bool operator==(const MtpBasic&) const = default;
 };
 
 // M[out] += factor * M[left] * M[right].
 struct MtpProduct {
   int32_t left = 0, right = 0, factor = 0, out = 0;
+  bool operator==(const MtpProduct&) const = default;
 };
 
 // The active set of an extrapolation grade (MLIP-3's "#MVS_v1.1" section).
@@ -31,6 +33,7 @@ struct MtpActiveSet {
   std::string configurations;  // the selected configurations, .cfg text
 
   bool neighborhood_mode() const { return site_energy_weight != 0; }  // else configuration mode
+  bool operator==(const MtpActiveSet&) const = default;
 };
 
 struct MtpModel {
@@ -51,6 +54,10 @@ struct MtpModel {
   std::vector<double> species_energy;  // [n_species] eV ("species_coeffs")
   std::vector<double> linear;          // [S] eV ("moment_coeffs")
   std::optional<MtpActiveSet> active_set;
+
+  bool operator==(const MtpModel&) const = default;
+  // False for a template: tables without (some of) the coefficients.
+  bool trained() const { return !radial.empty() && !species_energy.empty() && !linear.empty(); }
 
   // Length of theta = (c, species_energy, linear), and of the vectors b_i = dV_i / dtheta.
   int64_t n_coefficients() const {

@@ -80,6 +80,9 @@ class GridSink {
   virtual void end() = 0;
 };
 
+class Potential;
+class PotentialPass;
+
 // What holds for a whole run.
 struct RunContext {
   Exec exec;
@@ -87,6 +90,7 @@ struct RunContext {
   std::optional<Lattice> lattice;      // --structure and --lattice: the bulk
   int64_t memory_limit = 0;  // bytes for everything that grows with the snapshot; 0: what is available
   std::string output;        // path of the results file; grids may write beside it
+  std::shared_ptr<const Potential> potential;  // --potential; null: none
 };
 
 // What an analysis needs of a slab; valid after begin().
@@ -114,9 +118,10 @@ class FrameContext {
   const RunContext& run;
   GridSink* grids = nullptr;  // null where nobody takes grids
   // Set by the driver.
-  int64_t held_elsewhere = 0;   // bytes of RunContext::memory_limit that other frames hold
-  StageClock* clock = nullptr;  // told how far the work is
-  double largest_plan = 0;      // bytes that the most expensive pass would take uncut
+  int64_t held_elsewhere = 0;                     // bytes of RunContext::memory_limit that other frames hold
+  StageClock* clock = nullptr;                    // told how far the work is
+  double largest_plan = 0;                        // bytes that the most expensive pass would take uncut
+  std::shared_ptr<PotentialPass> potential_pass;  // shared by the analyses that a potential serves
 
   FrameContext(const Frame& f, FrameResults& r, const RunContext& c) : frame(f), results(r), run(c) {}
 

@@ -39,9 +39,15 @@ class Potential {
   virtual std::string name() const = 0;                          // file name and kind, for people
   virtual double cutoff() const = 0;                             // A
   virtual const std::vector<std::string>& elements() const = 0;  // of its species; "" where the file has none
+  // Numbers that stand for the species in files without element names (MTP); empty: none.
+  virtual std::vector<int32_t> labels() const { return {}; }
   // Pairs closer than this (A) are outside the potential's domain and are counted; 0: no such limit.
   virtual double min_distance() const { return 0; }
   virtual bool has_grades() const { return false; }
+  // Whether grades belong to neighborhoods (atoms), or to whole configurations: then there is no grade per
+  // atom, and configuration_grade() takes the sum of the gradients of n_atoms atoms. NaN in, NaN out.
+  virtual bool grades_neighborhoods() const { return has_grades(); }
+  virtual double configuration_grade(const std::vector<double>&, int64_t) const { return 0; }
   virtual int64_t n_coefficients() const { return 0; }
   // Memory that evaluate() takes from `scratch`, beside the output.
   virtual int64_t bytes_per_atom(const PotentialDemand& demand) const = 0;  // per local atom

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "host/error.hpp"
+#include "host/potential_analyses.hpp"
 #include "host/suggest.hpp"
 #include "quantities.hpp"  // the header of every quantity in kernels/CMakeLists.txt
 
@@ -18,6 +19,11 @@ const std::vector<AnalysisEntry>& registry() {
       density_profile_entry(),
       coordination_entry(),
       rdf_entry(),
+      energy_entry(),
+      force_entry(),
+      virial_entry(),
+      stress_entry(),
+      grade_entry(),
   };
   // clang-format on
   return entries;

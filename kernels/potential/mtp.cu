@@ -15,69 +15,6 @@
 namespace grainfield {
 namespace {
 
-// The tables of a potential in the memory of a processor, and their view.
-class TablesOnProcessor {
- public:
-  TablesOnProcessor(const MtpTables& t, const Exec& exec) : exec_(exec) {
-    view_.n_species = t.n_species;
-    view_.n_radial = t.n_radial;
-    view_.n_basis = t.n_basis;
-    view_.max_degree = t.max_degree;
-    view_.n_reduced = t.n_reduced;
-    view_.n_basic = t.n_basic;
-    view_.n_stored = t.n_stored;
-    view_.n_scalars = static_cast<int32_t>(t.scalar_moment.size());
-    view_.n_reduction_levels = static_cast<int32_t>(t.reduction_level.size()) - 1;
-    view_.n_adjoint_levels = static_cast<int32_t>(t.adjoint_level.size()) - 1;
-    view_.n_depths = static_cast<int32_t>(t.depth_first.size()) - 1;
-    view_.n_folded = static_cast<int32_t>(t.folded_weight.size());
-    view_.min_distance = t.min_distance;
-    view_.max_distance = t.max_distance;
-    view_.scaling = t.scaling;
-    view_.repulsive = t.repulsive;
-    view_.value = put(t.value);
-    view_.slope = put(t.slope);
-    view_.radial_order = put(t.radial_order);
-    view_.degree = put(t.degree);
-    view_.reduced_first = put(t.reduced_first);
-    view_.functions_of_degree = put(t.functions_of_degree);
-    view_.horner_basic = put(t.horner_basic);
-    view_.basic_of_reduced = put(t.basic_of_reduced);
-    view_.reductions = put(t.reductions);
-    view_.reduction_level = put(t.reduction_level);
-    view_.adjoints = put(t.adjoints);
-    view_.adjoint_level = put(t.adjoint_level);
-    view_.depth_first = put(t.depth_first);
-    view_.factors = put(t.factors);
-    view_.row_first = put(t.row_first);
-    view_.terms = put(t.terms);
-    view_.folded_first = put(t.folded_first);
-    view_.folded_weight = put(t.folded_weight);
-    view_.folded_terms = put(t.folded_terms);
-    view_.linear = put(t.linear);
-    view_.use_first = put(t.use_first);
-    view_.uses = put(t.uses);
-    view_.folded_use_first = put(t.folded_use_first);
-    view_.folded_uses = put(t.folded_uses);
-    view_.weights = put(t.weights);
-    view_.species_energy = put(t.species_energy);
-    view_.scalar_moment = put(t.scalar_moment);
-  }
-  const MtpView& view() const { return view_; }
-
- private:
-  template <class T>
-  const T* put(const std::vector<T>& values) {
-    const auto bytes = static_cast<int64_t>(values.size() * sizeof(T));
-    Buffer<std::byte>& buffer = buffers_.emplace_back(exec_);
-    buffer.upload(reinterpret_cast<const std::byte*>(values.data()), bytes, "tables of a potential");
-    return reinterpret_cast<const T*>(buffer.data());
-  }
-  Exec exec_;
-  std::vector<Buffer<std::byte>> buffers_;
-  MtpView view_{};
-};
-
 struct PairTargets {
   const int32_t* index;  // of the block's first pair
   uint32_t* targets;
@@ -122,8 +59,22 @@ class MtpPotential final : public Potential {
   std::string name() const override { return model_.name; }
   double cutoff() const override { return model_.max_distance; }
   const std::vector<std::string>& elements() const override { return model_.elements; }
+  std::vector<int32_t> labels() const override { return model_.type_labels; }
   double min_distance() const override { return model_.min_distance; }
   bool has_grades() const override { return model_.active_set.has_value(); }
+  bool grades_neighborhoods() const override {
+    return has_grades() && model_.active_set->neighborhood_mode();
+  }
+  // gamma = max_k |(b A^-1)_k|, b = energy_weight * sum_i b_i / N^(weight_scaling / 2)
+  double configuration_grade(const std::vector<double>& gradient_sum, int64_t n_atoms) const override {
+    const MtpActiveSet& set = *model_.active_set;
+    const double scale = set.energy_weight / std::pow(static_cast<double>(n_atoms), set.weight_scaling / 2.0);
+    std::vector<double> b = gradient_sum, product(b.size());
+    for (double& x : b) x *= scale;
+    double grade = 0;
+    largest_of_rows(b.data(), 1, n_coefficients(), set.inverse_transposed.data(), product.data(), &grade);
+    return grade;
+  }
   int64_t n_coefficients() const override { return model_.n_coefficients(); }
   int64_t bytes_per_atom(const PotentialDemand&) const override { return mtp_lanes_bytes_per_atom(exec_); }
   int64_t bytes_per_ghost(const PotentialDemand& demand) const override {
@@ -237,11 +188,57 @@ class MtpPotential final : public Potential {
   Exec exec_;
   MtpPrecision precision_;
   MtpTables folded_, full_;
-  std::optional<TablesOnProcessor> folded_on_processor_, full_on_processor_;
+  std::optional<MtpTablesOnProcessor> folded_on_processor_, full_on_processor_;
   Buffer<double> inverse_;
 };
 
 }  // namespace
+
+MtpTablesOnProcessor::MtpTablesOnProcessor(const MtpTables& t, const Exec& exec) : exec_(exec) {
+  view_.n_species = t.n_species;
+  view_.n_radial = t.n_radial;
+  view_.n_basis = t.n_basis;
+  view_.max_degree = t.max_degree;
+  view_.n_reduced = t.n_reduced;
+  view_.n_basic = t.n_basic;
+  view_.n_stored = t.n_stored;
+  view_.n_scalars = static_cast<int32_t>(t.scalar_moment.size());
+  view_.n_reduction_levels = static_cast<int32_t>(t.reduction_level.size()) - 1;
+  view_.n_adjoint_levels = static_cast<int32_t>(t.adjoint_level.size()) - 1;
+  view_.n_depths = static_cast<int32_t>(t.depth_first.size()) - 1;
+  view_.n_folded = static_cast<int32_t>(t.folded_weight.size());
+  view_.min_distance = t.min_distance;
+  view_.max_distance = t.max_distance;
+  view_.scaling = t.scaling;
+  view_.repulsive = t.repulsive;
+  view_.value = put(t.value);
+  view_.slope = put(t.slope);
+  view_.radial_order = put(t.radial_order);
+  view_.degree = put(t.degree);
+  view_.reduced_first = put(t.reduced_first);
+  view_.functions_of_degree = put(t.functions_of_degree);
+  view_.horner_basic = put(t.horner_basic);
+  view_.basic_of_reduced = put(t.basic_of_reduced);
+  view_.reductions = put(t.reductions);
+  view_.reduction_level = put(t.reduction_level);
+  view_.adjoints = put(t.adjoints);
+  view_.adjoint_level = put(t.adjoint_level);
+  view_.depth_first = put(t.depth_first);
+  view_.factors = put(t.factors);
+  view_.row_first = put(t.row_first);
+  view_.terms = put(t.terms);
+  view_.folded_first = put(t.folded_first);
+  view_.folded_weight = put(t.folded_weight);
+  view_.folded_terms = put(t.folded_terms);
+  view_.linear = put(t.linear);
+  view_.use_first = put(t.use_first);
+  view_.uses = put(t.uses);
+  view_.folded_use_first = put(t.folded_use_first);
+  view_.folded_uses = put(t.folded_uses);
+  view_.weights = put(t.weights);
+  view_.species_energy = put(t.species_energy);
+  view_.scalar_moment = put(t.scalar_moment);
+}
 
 std::unique_ptr<Potential> make_mtp_potential(const MtpModel& model, const Exec& exec,
                                               MtpPrecision precision) {

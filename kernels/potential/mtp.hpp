@@ -29,8 +29,11 @@
 // Test     tests/kernels/test_mtp.cpp
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <vector>
 
+#include "host/buffer.hpp"
 #include "host/mtp_tables.hpp"
 #include "host/potential.hpp"
 #include "kernels/core/status.hpp"
@@ -407,6 +410,25 @@ struct MtpKernel {
     if (virial)
       for (int c = 0; c < 6; ++c) virial[6 * i + c] = w[c];
   }
+};
+
+// The tables of a potential in the memory of a processor.
+class MtpTablesOnProcessor {
+ public:
+  MtpTablesOnProcessor(const MtpTables& tables, const Exec& exec);
+  const MtpView& view() const { return view_; }
+
+ private:
+  template <class T>
+  const T* put(const std::vector<T>& values) {
+    const auto bytes = static_cast<int64_t>(values.size() * sizeof(T));
+    Buffer<std::byte>& buffer = buffers_.emplace_back(exec_);
+    buffer.upload(reinterpret_cast<const std::byte*>(values.data()), bytes, "tables of a potential");
+    return reinterpret_cast<const T*>(buffer.data());
+  }
+  Exec exec_;
+  std::vector<Buffer<std::byte>> buffers_;
+  MtpView view_{};
 };
 
 enum class MtpPrecision { full, mixed };

@@ -411,7 +411,8 @@ class Schedule {
       for (int c = 0; c < 3; ++c) sum[c] += total[c][l];
       for (int c = 0; c < 6; ++c) sum[3 + c] += virial[c][l];
     }
-    double* own = w_.forces.force.data() + 4 * slot_of(static_cast<int32_t>(i));
+    const int32_t slot = slot_of(static_cast<int32_t>(i));  // may grow the array
+    double* own = w_.forces.force.data() + 4 * slot;
     for (int c = 0; c < 3; ++c) own[c] += sum[c];
     if (job_.output.virial)
       for (int c = 0; c < 6; ++c) job_.output.virial[6 * i + c] = -sum[3 + c];

@@ -11,11 +11,11 @@
 namespace grainfield::test {
 
 struct Evaluation {
-  std::vector<double> energy;                 // [atoms] eV
-  std::vector<Vec3> force;                    // [atoms] eV/A
-  std::vector<std::array<double, 6>> virial;  // [atoms] eV
-  std::vector<double> grade;                  // [atoms]
-  std::vector<std::vector<double>> gradient;  // [atoms][coefficients]
+  std::vector<double> energy;                     // [atoms] eV
+  std::vector<Vec3> force;                        // [atoms] eV/A
+  std::vector<std::array<double, 6>> virial;      // [atoms] eV
+  std::vector<double> grade;                      // [atoms]
+  std::vector<std::vector<double>> gradient;      // [atoms][coefficients]
   std::vector<std::vector<double>> gradient_sum;  // [frames][coefficients]
   Condition too_close;
 
@@ -35,8 +35,9 @@ struct Evaluation {
 // Species of the frames' types are the types themselves unless given. `cutoff`: of the list; 0: the
 // potential's. A slab: its local atoms are evaluated, and everything else stays 0; forces and virials on
 // atoms of other slabs are added to them, so that results of all slabs may be summed.
-inline Evaluation evaluate_potential(const Potential& potential, const std::vector<const Frame*>& frames, const Exec& exec,
-                                     const PotentialDemand& demand, std::vector<int32_t> species = {}, double cutoff = 0,
+inline Evaluation evaluate_potential(const Potential& potential, const std::vector<const Frame*>& frames,
+                                     const Exec& exec, const PotentialDemand& demand,
+                                     std::vector<int32_t> species = {}, double cutoff = 0,
                                      const Slab& slab = {}) {
   Evaluation out;
   int32_t n_types = 0;
@@ -69,8 +70,8 @@ inline Evaluation evaluate_potential(const Potential& potential, const std::vect
   Buffer<int64_t> source_on_processor(exec);
   std::vector<int64_t> source(n_total);
   copy_to_host(exec, source.data(), batch.source().data, n_total * sizeof(int64_t));
-  const std::vector<double> e = energy.to_vector(), f = force.to_vector(), w = virial.to_vector(), y = grade.to_vector(),
-                            b = gradient.to_vector();
+  const std::vector<double> e = energy.to_vector(), f = force.to_vector(), w = virial.to_vector(),
+                            y = grade.to_vector(), b = gradient.to_vector();
   if (demand.energy) out.energy.assign(n_atoms, 0);
   if (demand.force) out.force.assign(n_atoms, Vec3{});
   if (demand.virial) out.virial.assign(n_atoms, {});
@@ -89,12 +90,14 @@ inline Evaluation evaluate_potential(const Potential& potential, const std::vect
   }
   if (demand.gradient_sum)
     for (size_t s = 0; s < frames.size(); ++s)
-      out.gradient_sum.emplace_back(sums.begin() + static_cast<int64_t>(s * n), sums.begin() + static_cast<int64_t>((s + 1) * n));
+      out.gradient_sum.emplace_back(sums.begin() + static_cast<int64_t>(s * n),
+                                    sums.begin() + static_cast<int64_t>((s + 1) * n));
   return out;
 }
 
 inline Evaluation evaluate_potential(const Potential& potential, const Frame& frame, const Exec& exec = {},
-                                     const PotentialDemand& demand = {true, true, true, false, false, false}) {
+                                     const PotentialDemand& demand = {true, true, true, false, false,
+                                                                      false}) {
   return evaluate_potential(potential, std::vector<const Frame*>{&frame}, exec, demand);
 }
 

@@ -24,6 +24,7 @@ const std::vector<AnalysisEntry>& registry() {
       virial_entry(),
       stress_entry(),
       grade_entry(),
+      sfd_entry(),
   };
   // clang-format on
   return entries;

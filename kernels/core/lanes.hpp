@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include "kernels/core/exec.hpp"
 
@@ -103,19 +104,21 @@ struct Lanes {
 
   // Lane l of the result is the sum over the lanes of a[l], added as a tree. Overwrites a.
   static GF_INLINE Value sums_of_lanes(Value (&a)[width]) {
-#pragma GCC unroll 8
-    for (int step = 1; step < width; step *= 2) {
-      Word first, second;
-      for (int l = 0; l < width; ++l) {
-        const bool left = (l & step) == 0;
-        first[l] = static_cast<Bits>(left ? l : width + l - step);
-        second[l] = static_cast<Bits>(left ? l + step : width + l);
-      }
-#pragma GCC unroll 16
-      for (int k = 0; k < width; k += 2 * step)
-        a[k] = __builtin_shuffle(a[k], a[k + step], first) + __builtin_shuffle(a[k], a[k + step], second);
-    }
+    fold<1>(a, std::make_integer_sequence<int, width>());
     return a[0];
+  }
+
+ private:
+  // a[k] and a[k + step] into a[k]: where bit `step` of the lane is clear, the sum of two lanes of the
+  // former.
+  template <int step, int... lane>
+  static GF_INLINE void fold(Value (&a)[width], std::integer_sequence<int, lane...> lanes) {
+    if constexpr (step < width) {
+      for (int k = 0; k < width; k += 2 * step)
+        a[k] = __builtin_shufflevector(a[k], a[k + step], (lane & step ? width + lane - step : lane)...) +
+               __builtin_shufflevector(a[k], a[k + step], (lane & step ? width + lane : lane + step)...);
+      fold<2 * step>(a, lanes);
+    }
   }
 };
 

@@ -38,7 +38,7 @@ const AnalysisInfo& info() {
         1e3},
        {"self_weight", ParameterKind::real, "0", "", "weight of the central atom in P0_I0: 0 or 1", 0, 1},
        {"precision", ParameterKind::text, "double", "",
-        "double (error 2e-14 of the scale of the order) or single (3e-6)"},
+        "double (error 1e-14 of the scale of the order) or single (3e-6)"},
        {"polynomials", ParameterKind::flag, "false", "", "also sfd_polynomial"},
        {"moments", ParameterKind::flag, "false", "", "also sfd_moment"}},
       {{"sfd", "", "[atom][19]", "features PX_IY: amplitude times shape, linear in the moments' magnitude"},

@@ -35,19 +35,22 @@ GF_INLINE int sfd_weights(const SfdTask& task, int64_t k, int n, Vec3 ri, SfdScr
     s.dz[j] = batch.z[index[j]] - ri.z;
   }
   const int padded = (n + L::width - 1) / L::width * L::width;
-  for (int j = n; j < padded; ++j) s.dx[j] = 2 * task.params.cutoff, s.dy[j] = s.dz[j] = 0;
+  for (int j = n; j < padded; ++j) s.dx[j] = s.dy[j] = s.dz[j] = 0;
   for (int j = 0; j < padded; ++j) {
-    const double d_sq = s.dx[j] * s.dx[j] + s.dy[j] * s.dy[j] + s.dz[j] * s.dz[j];
-    s.w[j] = d_sq < cutoff_sq ? Real(1) : Real(0);
     s.x[j] = static_cast<Real>(inverse_sigma * s.dx[j]);
     s.y[j] = static_cast<Real>(inverse_sigma * s.dy[j]);
     s.z[j] = static_cast<Real>(inverse_sigma * s.dz[j]);
   }
   for (int j = 0; j < padded; j += L::width) {
-    const auto x = L::load(s.x + j), y = L::load(s.y + j), z = L::load(s.z + j), inside = L::load(s.w + j);
-    const auto w = L::exp_of_negative(Real(-0.5) * (x * x + y * y + z * z));
-    L::store(s.w + j, L::where_above(inside, Real(0), w));
+    const auto x = L::load(s.x + j), y = L::load(s.y + j), z = L::load(s.z + j);
+    L::store(s.w + j, L::exp_of_negative(Real(-0.5) * (x * x + y * y + z * z)));
   }
+  for (int j = n; j < padded; ++j) s.w[j] = 0;
+  if (task.neighbors.cutoff > task.params.cutoff)
+    for (int j = 0; j < n; ++j) {
+      const double d_sq = s.dx[j] * s.dx[j] + s.dy[j] * s.dy[j] + s.dz[j] * s.dz[j];
+      s.w[j] = d_sq < cutoff_sq ? s.w[j] : Real(0);
+    }
   return padded;
 }
 
@@ -56,19 +59,22 @@ GF_INLINE void sfd_group(const SfdTask& task, int64_t first, int n_atoms, SfdScr
   using Real = typename L::Real;
   using Value = typename L::Value;
   for (int a = 0; a < L::width; ++a) {
-    Value* m = s.partial[a];
-    for (int k = 0; k < sfd_moments; ++k) m[k] = Value{};
-    if (a >= n_atoms) continue;
-    const int64_t i = first + a, end = task.neighbors.end(i);
-    const Vec3 ri = task.batch.position(i);
-    for (int64_t k = task.neighbors.begin(i); k < end; k += block) {
-      const int n = sfd_weights<L>(task, k, static_cast<int>(std::min<int64_t>(block, end - k)), ri, s);
-      Value sum[sfd_moments];
-      for (int c = 0; c < sfd_moments; ++c) sum[c] = m[c];
-      for (int j = 0; j < n; j += L::width)
-        sfd_add(sum, L::load(s.x + j), L::load(s.y + j), L::load(s.z + j), L::load(s.w + j));
-      for (int c = 0; c < sfd_moments; ++c) m[c] = sum[c];
+    Value m[sfd_moments];
+#pragma GCC unroll 64  // else they pass through memory
+    for (int c = 0; c < sfd_moments; ++c) m[c] = Value{};
+    if (a < n_atoms) {
+      const int64_t i = first + a, end = task.neighbors.end(i);
+      const Vec3 ri = task.batch.position(i);
+      for (int64_t k = task.neighbors.begin(i); k < end; k += block) {
+        const int n = sfd_weights<L>(task, k, static_cast<int>(std::min<int64_t>(block, end - k)), ri, s);
+        for (int j = 0; j < n; j += L::width)
+          sfd_add_with_x(m, L::load(s.x + j), L::load(s.y + j), L::load(s.z + j), L::load(s.w + j));
+        for (int j = 0; j < n; j += L::width)
+          sfd_add_without_x(m, L::load(s.y + j), L::load(s.z + j), L::load(s.w + j));
+      }
     }
+#pragma GCC unroll 64
+    for (int c = 0; c < sfd_moments; ++c) s.partial[a][c] = m[c];
   }
   Value moment[sfd_moments], feature[sfd_features], polynomial[sfd_features];
   for (int c = 0; c < sfd_moments; ++c) {

@@ -25,6 +25,10 @@ const std::vector<AnalysisEntry>& registry() {
       stress_entry(),
       grade_entry(),
       sfd_entry(),
+      shells_entry(),
+      entropy_entry(),
+      excess_volume_entry(),
+      energy_density_entry(),
   };
   // clang-format on
   return entries;

@@ -92,6 +92,7 @@ struct Sorting {
   std::vector<int32_t> place;   // [atom]
   std::vector<int64_t> labels;  // [region]
   std::optional<double> area;   // A^2
+  bool by_mask = false;
 };
 
 // The sets whose sums are taken: all, bulk, all boundaries, then every region.
@@ -258,15 +259,36 @@ class Entropy final : public Analysis {
     }
     std::vector<std::string> known;
     for (const Column& column : context.frame.columns) {
-      if (column.kind != Column::Kind::integer || column.components != 1) continue;
-      if (column.name == mask_)
+      if (column.kind == Column::Kind::text || column.components != 1) continue;
+      if (column.name == mask_ && column.kind == Column::Kind::integer)
         return sort_by_label(context, [&column](size_t i) { return column.integer[i]; });
+      if (column.name == mask_) {  // formats that do not say which columns are whole numbers
+        check_whole(context, column);
+        return sort_by_label(context, [&column](size_t i) { return static_cast<int64_t>(column.real[i]); });
+      }
       known.push_back(column.name);
     }
+    throw InputError(
+        fmt::format("frame {}: entropy.mask: the input has no column '{}'{}; it has {}; --set "
+                    "entropy.mask=bulk takes the boundaries that the analysis structure finds",
+                    context.results.frame, mask_, suggestion(mask_, known), listed(known)));
+  }
+
+  void check_whole(const FrameContext& context, const Column& column) const {
+    Condition broken;
+    parallel_for(
+        context.run.exec.threads, context.frame.n_atoms(),
+        [&](int64_t i) {
+          const double v = column.real[static_cast<size_t>(i)];
+          if (!(std::fabs(v) < 0x1p53 && v == std::floor(v))) record(&broken, i);
+        },
+        1 << 14);
+    if (broken.count == 0) return;
+    const auto first = static_cast<int64_t>(broken.first);
     throw InputError(fmt::format(
-        "frame {}: entropy.mask: the input has no column '{}' of whole numbers{}; it has {}; --set "
-        "entropy.mask=bulk takes the boundaries that the analysis structure finds",
-        context.results.frame, mask_, suggestion(mask_, known), listed(known)));
+        "frame {}: entropy.mask: the column '{}' holds {} for the atom with id {}; expected whole numbers: 0 "
+        "for bulk, another for a region of grain boundary",
+        context.results.frame, mask_, column.real[static_cast<size_t>(first)], context.frame.id_of(first)));
   }
 
   template <class LabelOf>
@@ -293,6 +315,7 @@ class Entropy final : public Analysis {
     Sorting sorting;
     sorting.labels.assign(all.begin(), all.end());
     sorting.area = area_;
+    sorting.by_mask = true;
     sorting.place.resize(static_cast<size_t>(n));
     parallel_for(
         context.run.exec.threads, n,
@@ -339,9 +362,8 @@ class Entropy final : public Analysis {
     half_deficit[0] = 0.5 * (deficit[1] + deficit[2] + deficit[3] + deficit[4]);
 
     context.note(fmt::format("entropy: {} atoms at {} {}, {} in the bulk; area {}", n_gb,
-                             sorting.labels.size(),
-                             sorting.labels.size() == 1 ? "boundary or region" : "boundaries or regions",
-                             n_bulk, sorting.area ? fmt::format("{:.6g} A^2", area) : "unknown"));
+                             sorting.labels.size(), sorting.by_mask ? "regions" : "boundaries", n_bulk,
+                             sorting.area ? fmt::format("{:.6g} A^2", area) : "unknown"));
     if (n_bulk == 0)
       context.note("entropy: there are no bulk atoms, so S of the bulk and the excesses are NaN");
     if (!sorting.area)

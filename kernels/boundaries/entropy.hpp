@@ -21,7 +21,8 @@
 // In       number_density, coordination [atom][2], shell_weights [atom][2]; the planes of density-profile, or
 //          a mask.
 // Out      observables entropy/* (the registry lists them), k_B or k_B/A^2.
-// Edges    No boundary, or no such mask -> InputError. No bulk atoms -> S(Bulk) and the excess NaN, deficits
+// Edges    No boundary, no such mask, or a mask that is not whole numbers -> InputError. No bulk atoms ->
+// S(Bulk) and the excess NaN, deficits
 //          as if D(Bulk) = 0. All q of a set 0 -> NaN. A descriptor whose standard deviation is less than
 //          1e-8 of its largest size in the set counts as constant: its correlations are NaN.
 // Error    D_q: 1e-15 N times the relative spread of q, so 1e-10 of itself for a spread of 1e-5.

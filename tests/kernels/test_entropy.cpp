@@ -340,6 +340,11 @@ TEST(Entropy, MaskEqualsThePlanes) {
   }
   for (const char* name : {"excess", "deficit", "half_sum_excess", "half_sum_deficit"})
     test::expect_same_bits(values(known, name), values(r, name), name);
+  // A LAMMPS dump does not say that a column holds whole numbers.
+  test::add_column(atoms.frame, "c_gb", Values(mask.begin(), mask.end()));
+  const FrameResults real = run(atoms, {{"mask", "c_gb"}, {"area", "800"}});
+  for (const char* name : {"excess", "deficit", "correlation", "region_correlation"})
+    test::expect_same_bits(values(real, name), values(known, name), name);
   // Regions in the order of their numbers.
   EXPECT_EQ(counts(known, "region"), (std::vector<int64_t>{-3, 40}));
   for (size_t p = 0; p < 6; ++p) {
@@ -382,9 +387,13 @@ TEST(Entropy, NoMaskNoBoundary) {
   test::add_column(atoms.frame, "real", Values(2000, 1.0));
   EXPECT_EQ(
       error_of(atoms, {{"mask", "grains"}}),
-      "frame 0: entropy.mask: the input has no column 'grains' of whole numbers (did you mean 'grain'?); it "
-      "has grain; --set entropy.mask=bulk takes the boundaries that the analysis structure finds");
-  EXPECT_NE(error_of(atoms, {{"mask", "real"}}), "");
+      "frame 0: entropy.mask: the input has no column 'grains' (did you mean 'grain'?); it has grain, real; "
+      "--set entropy.mask=bulk takes the boundaries that the analysis structure finds");
+  atoms.frame.columns.back().real[41] = 0.5;
+  EXPECT_EQ(
+      error_of(atoms, {{"mask", "real"}}),
+      "frame 0: entropy.mask: the column 'real' holds 0.5 for the atom with id 42; expected whole numbers: 0 "
+      "for bulk, another for a region of grain boundary");
   std::vector<int64_t> ids(2000);
   std::iota(ids.begin(), ids.end(), 1);
   test::add_column(atoms.frame, "id2", ids);

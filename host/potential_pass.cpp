@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "host/error.hpp"
-#include "host/potential_species.hpp"
+#include "host/match_species.hpp"
 #include "kernels/core/parallel.hpp"
 
 namespace grainfield {
@@ -38,9 +38,7 @@ std::shared_ptr<PotentialPass> PotentialPass::of(FrameContext& context) {
 PotentialPass::PotentialPass(const FrameContext& context)
     : potential_(context.run.potential), exec_(context.run.exec) {
   if (!potential_) throw UsageError("energies, forces and grades need a potential: name it with --potential");
-  const std::vector<std::string>& elements = potential_->elements();
-  species_of_type_ =
-      match_species(elements, potential_->labels(), context.frame, "potential " + potential_->name());
+  species_of_type_ = match_species(context.frame, *potential_, "potential " + potential_->name());
 }
 
 Needs PotentialPass::needs() {

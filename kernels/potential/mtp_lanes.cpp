@@ -8,8 +8,8 @@
 #include <new>
 
 #include "host/dense.hpp"
+#include "kernels/core/lanes.hpp"
 #include "kernels/core/parallel.hpp"
-#include "kernels/core/simd.hpp"
 #include "kernels/potential/mtp.hpp"
 
 namespace grainfield {
@@ -96,10 +96,11 @@ struct Worker {
 
 template <int W>
 class Schedule {
-  using V = Vector<W>;
+  using L = Lanes<double, 8 * W>;
+  using V = typename L::Value;
 
  public:
-  GF_ALWAYS_INLINE Schedule(const MtpLanesJob& job, Worker& worker) : job_(job), t_(*job.tables), w_(worker) {
+  GF_INLINE Schedule(const MtpLanesJob& job, Worker& worker) : job_(job), t_(*job.tables), w_(worker) {
     K_ = t_.n_radial;
     S_ = t_.n_species;
     block_ = head + 2 * K_;
@@ -108,7 +109,7 @@ class Schedule {
     takes_gradient_ = job.output.grade || job.output.gradient || job.output.gradient_sum;
   }
 
-  GF_ALWAYS_INLINE void run_chunk(int64_t begin, int64_t end) {
+  GF_INLINE void run_chunk(int64_t begin, int64_t end) {
     w_.forces.atom.clear();
     w_.forces.force.clear();
     w_.forces.system.clear();
@@ -126,7 +127,7 @@ class Schedule {
   // A vector of neighbors takes block_ vectors: n (3), r, 1/r, then f and f' of every function.
   static constexpr int64_t head = 5;
 
-  GF_ALWAYS_INLINE void run_group(int64_t first, int n_atoms, int64_t row) {
+  GF_INLINE void run_group(int64_t first, int n_atoms, int64_t row) {
     gather(first, n_atoms);
     for (int a = 0; a < n_atoms; ++a) write_radial(first + a, a);
 
@@ -137,8 +138,11 @@ class Schedule {
     V* mono = reinterpret_cast<V*>(w_.monomials.reserve(4 * n_monomials * W));
     for (int a = 0; a < n_atoms; ++a) add_moments(a, acc + static_cast<size_t>(a) * n_reduced, mono);
     V* M = reinterpret_cast<V*>(w_.moments.reserve(static_cast<size_t>(t_.n_stored) * W));
-    for (int32_t q = 0; q < t_.n_reduced; ++q)
-      M[t_.basic_of_reduced[static_cast<size_t>(q)]] = sum_lanes_of<W>(acc + q, t_.n_reduced);
+    for (int32_t q = 0; q < t_.n_reduced; ++q) {
+      V of_atom[W];
+      for (int a = 0; a < W; ++a) of_atom[a] = acc[a * t_.n_reduced + q];
+      M[t_.basic_of_reduced[static_cast<size_t>(q)]] = L::sums_of_lanes(of_atom);
+    }
     const V energy = multiply(M);
     for (int a = 0; a < n_atoms; ++a) {
       const int64_t i = first + a;
@@ -170,10 +174,12 @@ class Schedule {
     }
   }
 
-  GF_ALWAYS_INLINE int32_t species(int64_t atom) const { return job_.species[job_.batch.type[atom]]; }
+  static GF_INLINE V splat(double value) { return value - V{}; }
+
+  GF_INLINE int32_t species(int64_t atom) const { return job_.species[job_.batch.type[atom]]; }
 
   // Neighbors of the group's atoms within r_max, by their species, padded to whole vectors.
-  GF_ALWAYS_INLINE void gather(int64_t first, int n_atoms) {
+  GF_INLINE void gather(int64_t first, int n_atoms) {
     const NeighborView& list = job_.neighbors;
     const BatchView& batch = job_.batch;
     int64_t capacity = 0;
@@ -208,15 +214,13 @@ class Schedule {
       segments(a, S_) = static_cast<int32_t>(at / W);
     }
   }
-  GF_ALWAYS_INLINE int32_t& segments(int a, int32_t b) {
-    return w_.segments[static_cast<size_t>(a * (S_ + 1) + b)];
-  }
-  GF_ALWAYS_INLINE void put(int64_t at, double x, double y, double z, int32_t slot) {
+  GF_INLINE int32_t& segments(int a, int32_t b) { return w_.segments[static_cast<size_t>(a * (S_ + 1) + b)]; }
+  GF_INLINE void put(int64_t at, double x, double y, double z, int32_t slot) {
     double* lane = reinterpret_cast<double*>(blocks_ + at / W * block_) + at % W;
     lane[0] = x, lane[W] = y, lane[2 * W] = z;
     w_.slot[static_cast<size_t>(at)] = slot;
   }
-  GF_ALWAYS_INLINE int32_t slot_of(int32_t atom) {
+  GF_INLINE int32_t slot_of(int32_t atom) {
     int32_t& slot = w_.slot_of_atom[static_cast<size_t>(atom)];
     if (slot < 0) {
       slot = static_cast<int32_t>(w_.forces.atom.size());
@@ -227,7 +231,7 @@ class Schedule {
   }
 
   // n, r, 1/r, f and f' of the neighbors of atom a of the group.
-  GF_ALWAYS_INLINE void write_radial(int64_t i, int a) {
+  GF_INLINE void write_radial(int64_t i, int a) {
     const auto R = static_cast<int64_t>(t_.n_basis);
     const double r_max = t_.max_distance, r_min = t_.min_distance, scale = 1 / (r_max - r_min);
     repulsion_[a] = 0;
@@ -236,13 +240,11 @@ class Schedule {
       for (int64_t v = segments(a, b); v < segments(a, b + 1); ++v) {
         V* block = blocks_ + v * block_;
         const V r_sq = block[0] * block[0] + block[1] * block[1] + block[2] * block[2];
-        V r;
-        for (int l = 0; l < W; ++l) r[l] = __builtin_sqrt(r_sq[l]);
-        const V inverse = 1.0 / r;
+        const V r = L::root(r_sq), inverse = 1.0 / r;
         for (int c = 0; c < 3; ++c) block[c] *= inverse;
         block[3] = r;
         block[4] = inverse;
-        V at = r, live = splat<W>(1.0);
+        V at = r, live = splat(1.0);
         bool close = false;
         for (int l = 0; l < W; ++l) close |= r[l] < r_min;
         if (close) note_close(i, a, r, at, live);
@@ -250,7 +252,7 @@ class Schedule {
         for (int64_t s = 0; s < K_; ++s) {
           const double* c = t_.value.data() + pair + s * R;
           const double* c_slope = t_.slope.data() + pair + s * R;
-          V before = splat<W>(1.0), now = x, sum = splat<W>(c[0]), sum_slope = splat<W>(c_slope[0]);
+          V before = splat(1.0), now = x, sum = splat(c[0]), sum_slope = splat(c_slope[0]);
           for (int64_t xi = 1; xi < R; ++xi) {
             sum += c[xi] * now;
             sum_slope += c_slope[xi] * now;
@@ -277,7 +279,7 @@ class Schedule {
     }
   }
 
-  GF_ALWAYS_INLINE void add_moments(int a, V* acc, V* mono) {
+  GF_INLINE void add_moments(int a, V* acc, V* mono) {
     int64_t v = segments(a, 0);
     const int64_t end = segments(a, S_);
     for (; v + 4 <= end; v += 4) add_moments_of<4>(blocks_ + v * block_, acc, mono);
@@ -288,12 +290,12 @@ class Schedule {
 
   // The monomials of N vectors of neighbors, in the order by degree.
   template <int N>
-  GF_ALWAYS_INLINE void write_monomials(const V* block, V* mono) const {
+  GF_INLINE void write_monomials(const V* block, V* mono) const {
     V x[N], y[N], z[N];
     for (int b = 0; b < N; ++b) {
       const V* n = block + b * block_;
       x[b] = n[0], y[b] = n[1], z[b] = n[2];
-      mono[b] = splat<W>(1.0);
+      mono[b] = splat(1.0);
     }
     for (int32_t d = 1; d <= t_.max_degree; ++d) {
       const V* before = mono + static_cast<int64_t>(d - 1) * (d - 1) * N;
@@ -308,7 +310,7 @@ class Schedule {
   }
 
   template <int N>
-  GF_ALWAYS_INLINE void add_moments_of(const V* block, V* acc, V* mono) const {
+  GF_INLINE void add_moments_of(const V* block, V* acc, V* mono) const {
     write_monomials<N>(block, mono);
     for (int64_t s = 0; s < K_; ++s) {
       V f[N];
@@ -324,7 +326,7 @@ class Schedule {
   }
 
   // All moments from the reduced ones; returns the energies without constants.
-  GF_ALWAYS_INLINE V multiply(V* M) const {
+  GF_INLINE V multiply(V* M) const {
     for (const MtpReduction& e : t_.reductions) M[e.out] = M[e.lower] - M[e.xx] - M[e.yy];
     const MtpTerm* term = t_.terms.data();
     const double* factors = t_.factors.data();
@@ -349,11 +351,11 @@ class Schedule {
   }
 
   // g = dV/dM of all moments, then of the reduced ones.
-  GF_ALWAYS_INLINE void differentiate_products(const V* M, V* g) const {
+  GF_INLINE void differentiate_products(const V* M, V* g) const {
     const double* factors = t_.factors.data();
     for (int32_t k = t_.n_stored - 1; k >= 0; --k) {
       const auto at = static_cast<size_t>(k);
-      V sum = splat<W>(t_.linear[at]);
+      V sum = splat(t_.linear[at]);
       const MtpTerm* use = t_.uses.data() + t_.use_first[at];
       const MtpTerm* end = t_.uses.data() + t_.use_first[at + 1];
       while (use < end) {
@@ -378,9 +380,9 @@ class Schedule {
 
   // One coefficient row of Horner's scheme: `count` steps with NF functions each.
   template <int N, int NF>
-  GF_ALWAYS_INLINE static void horner_steps(int32_t count, const double*& c, const V (&f)[N][max_mtp_radial],
-                                            const V (&slope)[N][max_mtp_radial], const V (&y)[N], V (&q)[N],
-                                            V (&qy)[N], V (&qr)[N], int32_t n_functions = NF) {
+  GF_INLINE static void horner_steps(int32_t count, const double*& c, const V (&f)[N][max_mtp_radial],
+                                     const V (&slope)[N][max_mtp_radial], const V (&y)[N], V (&q)[N],
+                                     V (&qy)[N], V (&qr)[N], int32_t n_functions = NF) {
     for (int32_t step = 0; step < count; ++step) {
       V h[N] = {}, hr[N] = {};
       if constexpr (NF > 0) {
@@ -400,7 +402,7 @@ class Schedule {
     }
   }
 
-  GF_ALWAYS_INLINE void differentiate_atom(int64_t i, int a, const double* coefficients) {
+  GF_INLINE void differentiate_atom(int64_t i, int a, const double* coefficients) {
     V total[3] = {}, virial[6] = {};
     int64_t v = segments(a, 0);
     const int64_t end = segments(a, S_);
@@ -419,7 +421,7 @@ class Schedule {
   }
 
   template <int N>
-  GF_ALWAYS_INLINE void differentiate_vectors(int64_t v, const double* c, V (&total)[3], V (&virial)[6]) {
+  GF_INLINE void differentiate_vectors(int64_t v, const double* c, V (&total)[3], V (&virial)[6]) {
     const V* block = blocks_ + v * block_;
     V f[N][max_mtp_radial], slope[N][max_mtp_radial], x[N], y[N], z[N];
     for (int b = 0; b < N; ++b) {
@@ -500,8 +502,7 @@ class Schedule {
   }
 
   // b_i = dV_i / d(coefficients). `reduced`: g of the reduced moments.
-  GF_ALWAYS_INLINE void write_gradient(int64_t i, int a, const double* reduced, const V* M, V* mono,
-                                       double* row) {
+  GF_INLINE void write_gradient(int64_t i, int a, const double* reduced, const V* M, V* mono, double* row) {
     const auto R = static_cast<int64_t>(t_.n_basis);
     const int32_t self = species(i);
     std::fill_n(row, n_, 0.0);
@@ -550,7 +551,7 @@ class Schedule {
       constants[static_cast<size_t>(S_) + s] = M[t_.scalar_moment[s]][a];
   }
 
-  GF_ALWAYS_INLINE void finish_gradients(int64_t begin, int64_t end) {
+  GF_INLINE void finish_gradients(int64_t begin, int64_t end) {
     if (job_.output.gradient) std::copy_n(rows_, (end - begin) * n_, job_.output.gradient + begin * n_);
     if (job_.output.grade)
       largest_of_rows(rows_, end - begin, n_, job_.inverse_transposed,
@@ -580,14 +581,12 @@ class Schedule {
   double repulsion_[W] = {};
 };
 
-#if defined(GF_HAS_X86_TARGETS)
-GF_TARGET_AVX512 void run_chunk_avx512(const MtpLanesJob& job, Worker& worker, int64_t begin, int64_t end) {
+GF_LANES_AVX512 void run_chunk_avx512(const MtpLanesJob& job, Worker& worker, int64_t begin, int64_t end) {
   Schedule<8>(job, worker).run_chunk(begin, end);
 }
-GF_TARGET_AVX2 void run_chunk_avx2(const MtpLanesJob& job, Worker& worker, int64_t begin, int64_t end) {
+GF_LANES_AVX2 void run_chunk_avx2(const MtpLanesJob& job, Worker& worker, int64_t begin, int64_t end) {
   Schedule<4>(job, worker).run_chunk(begin, end);
 }
-#endif
 void run_chunk_portable(const MtpLanesJob& job, Worker& worker, int64_t begin, int64_t end) {
   Schedule<2>(job, worker).run_chunk(begin, end);
 }
@@ -595,12 +594,10 @@ void run_chunk_portable(const MtpLanesJob& job, Worker& worker, int64_t begin, i
 }  // namespace
 
 void evaluate_mtp_in_lanes(const MtpLanesJob& job) {
-  auto* run_chunk = run_chunk_portable;
-#if defined(GF_HAS_X86_TARGETS)
-  const Simd simd = simd_of_cpu(job.exec);
-  if (simd == Simd::avx2) run_chunk = run_chunk_avx2;
-  if (simd == Simd::avx512) run_chunk = run_chunk_avx512;
-#endif
+  const Simd simd = simd_of_cpu(job.exec.simd);
+  auto* run_chunk = simd == Simd::avx512 ? run_chunk_avx512
+                    : simd == Simd::avx2 ? run_chunk_avx2
+                                         : run_chunk_portable;
   std::vector<Worker> workers(static_cast<size_t>(std::max(1, job.exec.threads)));
   OrderedSum sum(job.output.force, job.output.gradient_sum, job.model->n_coefficients());
   parallel_chunks(job.exec.threads, job.batch.n_local, chunk_atoms,

@@ -8,7 +8,6 @@
 #include <sstream>
 
 #include "host/error.hpp"
-#include "host/potential_species.hpp"
 #include "io/mtp_file.hpp"
 #include "io/reader.hpp"
 #include "kernels/potential/mtp.hpp"
@@ -474,8 +473,10 @@ std::vector<ReferenceCase> reference_cases(const std::string& folder) {
     c.name = path.stem().string();
     open_reader(path.string())->next(c.frame);
     const std::vector<std::string> order{"Fe", "Ni", "Cr"};
-    const std::vector<int32_t> species = match_species(order, {}, c.frame, c.name);
-    for (int32_t& t : c.frame.type) t = species[static_cast<size_t>(t)];
+    for (int32_t& t : c.frame.type)
+      t = static_cast<int32_t>(
+          std::find(order.begin(), order.end(), c.frame.species[static_cast<size_t>(t)].name) -
+          order.begin());
     const Column* force = c.frame.find_column("force");
     const Column* energy = c.frame.find_column("site_energy");
     c.wanted.energy = energy->real;

@@ -11,25 +11,7 @@
 namespace grainfield {
 namespace {
 
-int32_t by_element(const Species& s, const Potential& potential, const std::string& where) {
-  const std::vector<std::string>& known = potential.elements();
-  std::string name = s.name;
-  if (name.empty())
-    if (const Element* element = find_element_by_mass(s.mass)) name = element->symbol;
-  if (name.empty())
-    throw InputError(
-        fmt::format("{}: expected an element for type {}, found neither name nor mass; {} has {}: "
-                    "name them with --species",
-                    where, s.label, potential.name(), listed(known)));
-  const auto found = std::find(known.begin(), known.end(), name);
-  if (found == known.end())
-    throw InputError(fmt::format("{}: expected species of {} ({}), found {}", where, potential.name(),
-                                 listed(known), name));
-  return static_cast<int32_t>(found - known.begin());
-}
-
-int32_t by_number(const Species& s, const Potential& potential, bool one_each, const std::string& where) {
-  if (one_each) return 0;
+int32_t by_number(const Species& s, const Potential& potential, const std::string& where) {
   const std::vector<int32_t> labels = potential.labels();
   if (!s.name.empty())
     throw InputError(
@@ -43,6 +25,24 @@ int32_t by_number(const Species& s, const Potential& potential, bool one_each, c
   return static_cast<int32_t>(found - labels.begin());
 }
 
+int32_t by_element(const Species& s, const Potential& potential, const std::string& where) {
+  const std::vector<std::string>& known = potential.elements();
+  std::string name = s.name;
+  if (name.empty())
+    if (const Element* element = find_element_by_mass(s.mass)) name = element->symbol;
+  if (name.empty() && !potential.labels().empty()) return by_number(s, potential, where);
+  if (name.empty())
+    throw InputError(
+        fmt::format("{}: expected an element for type {}, found neither name nor mass; {} has {}: "
+                    "name them with --species",
+                    where, s.label, potential.name(), listed(known)));
+  const auto found = std::find(known.begin(), known.end(), name);
+  if (found == known.end())
+    throw InputError(fmt::format("{}: expected species of {} ({}), found {}", where, potential.name(),
+                                 listed(known), name));
+  return static_cast<int32_t>(found - known.begin());
+}
+
 }  // namespace
 
 std::vector<int32_t> match_species(const std::vector<Species>& species, const Potential& potential,
@@ -53,11 +53,16 @@ std::vector<int32_t> match_species(const std::vector<Species>& species, const Po
   size_t n_used = 0;
   for (size_t t = 0; t < species.size(); ++t) n_used += is_used(t) ? 1 : 0;
   std::vector<int32_t> match;
-  for (size_t t = 0; t < species.size(); ++t)
-    match.push_back(
-        !is_used(t) ? -1
-        : named     ? by_element(species[t], potential, where)
-                    : by_number(species[t], potential, n_used == 1 && potential.labels().size() == 1, where));
+  const bool one_each = !named && n_used == 1 && potential.labels().size() == 1;
+  for (size_t t = 0; t < species.size(); ++t) {
+    if (!is_used(t))
+      match.push_back(-1);
+    else if (one_each)
+      match.push_back(0);
+    else
+      match.push_back(named ? by_element(species[t], potential, where)
+                            : by_number(species[t], potential, where));
+  }
   return match;
 }
 

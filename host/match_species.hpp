@@ -11,7 +11,8 @@
 namespace grainfield {
 
 // result[t]: the potential's species for atoms of species[t].
-//   A potential with element names: by name; a species of the snapshot without one is known by its mass.
+//   A potential with element names: by name; a species of the snapshot without one is known by its mass,
+//   else by its number where the potential has these too.
 //   A potential with numbers only (an MTP file): by number, if the snapshot has numbers only too (a .cfg
 //   file); and if both have but one species, those two belong together.
 // used[t] = false: no atom is of that species, which may then be unknown (-1); empty: all are used.

@@ -20,6 +20,8 @@
 #include "host/engine.hpp"
 #include "host/memory.hpp"
 #include "host/suggest.hpp"
+#include "io/find_potential.hpp"
+#include "io/load_potential.hpp"
 #include "tools/cli/commands.hpp"
 #include "tools/cli/config_file.hpp"
 
@@ -31,6 +33,8 @@ namespace fs = std::filesystem;
 struct Options {
   std::vector<std::string> inputs, compute, settings, species;
   std::string config, output, format, frames, memory, device = "auto", structure;
+  std::string potential, potential_precision = "double";
+  std::vector<std::string> potential_elements;
   double lattice = 0, c_over_a = 0;
   int threads = available_threads();
   bool resume = false, compress = false, quiet = false, no_positions = false;
@@ -102,6 +106,14 @@ RunContext make_run(const Options& o) {
     run.lattice = make_lattice(*run.structure, o.lattice, o.c_over_a);
   }
   if (!o.memory.empty()) run.memory_limit = parse_memory(o.memory);
+  if (o.potential_precision != "double" && o.potential_precision != "mixed")
+    throw UsageError(
+        fmt::format("--potential-precision {}: expected double or mixed", o.potential_precision));
+  if (!o.potential.empty())
+    run.potential =
+        load_potential(o.potential, run.exec, {o.potential_elements, o.potential_precision == "mixed"});
+  else if (!o.potential_elements.empty())
+    throw UsageError("--potential-elements needs --potential");
   return run;
 }
 
@@ -119,6 +131,13 @@ std::vector<std::pair<std::string, std::string>> parameters_of(const Options& o,
   add("run.c-over-a", o.c_over_a != 0 ? fmt::format("{}", o.c_over_a) : "");
   add("run.species", fmt::format("{}", fmt::join(o.species, ",")));
   add("run.format", o.format);
+  if (!o.potential.empty()) {
+    const Provenance::Input file = describe_input(find_potential(o.potential));
+    add("run.potential", file.name);
+    add("run.potential-sha256", file.sha256);
+    add("run.potential-elements", fmt::format("{}", fmt::join(o.potential_elements, ",")));
+    add("run.potential-precision", o.potential_precision);
+  }
   for (const auto& [name, value] : analyzer.parameters())
     all.emplace_back(name, value.empty() ? "auto" : value);
   return all;
@@ -317,6 +336,15 @@ void add_analyze(CLI::App& app, const std::string& command_line) {
   command->add_option("--c-over-a", o->c_over_a, "c/a of hcp (default: the ideal sqrt(8/3))");
   command->add_option("--species", o->species, "names of the types of the input in order, such as Fe,Cr")
       ->delimiter(',');
+  command->add_option("--potential", o->potential,
+                      "interatomic potential: an MTP (.mtp, .almtp) or EAM file; looked for as a path, in "
+                      "$GRAINFIELD_POTENTIALS, and among LAMMPS' potentials");
+  command
+      ->add_option("--potential-elements", o->potential_elements,
+                   "elements of an MTP's species in its order, such as Fe,Ni (its file has numbers only)")
+      ->delimiter(',');
+  command->add_option("--potential-precision", o->potential_precision, "double or mixed (MTP)")
+      ->capture_default_str();
   command->add_option("--format", o->format, "format of the inputs (default: found by content)");
   command->add_option("--memory", o->memory,
                       "most memory to use, such as 500M, 4G (powers of 1024) or 4GB (of 1000): larger frames "
@@ -337,6 +365,7 @@ void add_analyze(CLI::App& app, const std::string& command_line) {
       "Examples:\n"
       "  grainfield analyze fe.lmp --compute density,coordination --structure bcc --lattice 2.83 -o fe.h5\n"
       "  grainfield analyze run.*.dump.zst --compute rdf --set rdf.range=8 --frames ::10 --memory 4G\n"
+      "  grainfield analyze fe.lmp --compute energy,force,stress --potential Fe_mm.eam.fs -o fe.h5\n"
       "  grainfield analyze --config fe.toml        with fe.toml:\n"
       "      input = [\"fe.lmp\"]\n"
       "      compute = [\"density\", \"coordination\"]\n"

@@ -20,20 +20,31 @@ ParameterSpec volume_parameter(const std::string& default_value, const std::stri
           more};
 }
 
-const std::vector<double>& atom_values(const FrameContext& context, const AtomSource& source) {
+AtomValues atom_values(const FrameContext& context, const AtomSource& source) {
   const auto n = static_cast<size_t>(context.frame.n_atoms());
   if (source.is_computed()) {
     const Field* field = context.results.find_field(source.field);
     if (!field || field->is_integer || field->components != 1 || field->real.size() != n)
       throw std::logic_error(fmt::format("{} needs the field {} of the analysis {}: a real number per atom",
                                          source.parameter, source.field, source.analysis));
-    return field->real;
+    return AtomValues(field->real);
   }
   std::vector<std::string> reals;
   for (const Column& column : context.frame.columns) {
-    if (column.kind != Column::Kind::real || column.components != 1) continue;
-    if (column.name == source.source) return column.real;
-    reals.push_back(column.name);
+    if (column.kind != Column::Kind::real) continue;
+    if (column.components == 1) {
+      if (column.name == source.source) return AtomValues(column.real);
+      reals.push_back(column.name);
+      continue;
+    }
+    const auto components = static_cast<size_t>(column.components);
+    for (size_t c = 0; c < components; ++c) {
+      reals.push_back(fmt::format("{}[{}]", column.name, c + 1));
+      if (reals.back() != source.source) continue;
+      std::vector<double> values(n);
+      for (size_t i = 0; i < n; ++i) values[i] = column.real[i * components + c];
+      return AtomValues(std::move(values));
+    }
   }
   throw InputError(
       fmt::format("frame {}: {}: the input has no column '{}' of real numbers{}; it has {}; {} computes them",

@@ -40,8 +40,8 @@ class EnergyDensity final : public Analysis {
 
   // On the host: it reads each of its inputs once.
   void finish(FrameContext& context) override {
-    const std::vector<double>& energy = atom_values(context, energy_);
-    const std::vector<double>& volume = atom_values(context, volume_);
+    const AtomValues energy = atom_values(context, energy_);
+    const AtomValues volume = atom_values(context, volume_);
     Field& field = context.add_field(info().fields[0], 1, false);
     const int64_t n = context.frame.n_atoms();
     Condition no_volume;

@@ -99,7 +99,7 @@ class ExcessVolume final : public Analysis {
   std::vector<double> sums(const FrameContext& context, const BoundaryPlanes& planes,
                            double bulk_volume) const {
     constexpr int64_t piece = 1 << 15;
-    const std::vector<double>& volume = atom_values(context, *volume_);
+    const AtomValues volume = atom_values(context, *volume_);
     const int64_t n = context.frame.n_atoms();
     const size_t n_planes = planes.z.size();
     std::vector<double> partial(static_cast<size_t>((n + piece - 1) / piece) * n_planes);

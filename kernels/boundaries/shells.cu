@@ -72,7 +72,7 @@ class Shells final : public Analysis {
   // On the host: it reads the results of other analyses once, at the speed of memory.
   void finish(FrameContext& context) override {
     const FrameResults& results = context.results;
-    const std::vector<double>& volume = atom_values(context, volume_);
+    const AtomValues volume = atom_values(context, volume_);
     const Field* density = results.find_field("number_density");
     const Field* coordination = results.find_field("coordination");
     if (!density || !coordination || coordination->components != 2)

@@ -194,6 +194,22 @@ TEST(Shells, VolumesFromAColumn) {
             "frame 0: shells.volume: the input has no column 'vv' of real numbers; it has v; --set "
             "shells.volume=voronoi computes them");
   EXPECT_NE(message("grain"), "");  // whole numbers are no volumes
+  // Volume and number of faces as one column, as LAMMPS' compute voronoi/atom gives them.
+  Column both;
+  both.name = "c_voro";
+  both.components = 2;
+  for (int i = 0; i < 16; ++i) {
+    both.real.push_back(11 + 0.1 * i);
+    both.real.push_back(14);
+  }
+  frame.columns.push_back(both);
+  EXPECT_NE(message("c_voronoi").find("it has v, c_voro[1], c_voro[2]"), std::string::npos);
+  EXPECT_NE(message("c_voro[3]"), "");
+  const FrameResults r = test::run_engine("shells", frame, bulk_of(Structure::bcc, fe_lattice),
+                                          {{"shells", {{"volume", "c_voro[1]"}}}});
+  for (size_t i = 0; i < 16; ++i)
+    expect_relative(4 * std::numbers::pi / 3 * std::pow(r.find_field("shell_radius")->real[i], 3),
+                    11 + 0.1 * static_cast<double>(i), 1e-14, "volume");
 }
 
 class ShellsFe : public testing::TestWithParam<const char*> {};

@@ -300,7 +300,8 @@ class MtpReader {
     }
     text_.take_word("radial_coeffs");
     for (int64_t block = 0; block < n * n; ++block) {
-      const auto [a, b] = take_pair(block);
+      const std::pair<int32_t, int32_t> types = take_pair(block);
+      const int32_t a = types.first, b = types.second;
       const auto i = static_cast<size_t>(block / n), j = static_cast<size_t>(block % n);
       if (i == 0) {
         if (std::find(m_.type_labels.begin(), m_.type_labels.end(), b) != m_.type_labels.end())

@@ -20,5 +20,6 @@ void add_convert(CLI::App& app);
 void add_devices(CLI::App& app);
 void add_info(CLI::App& app);
 void add_list(CLI::App& app);
+void add_potential(CLI::App& app);
 
 }  // namespace grainfield

@@ -76,6 +76,7 @@ int main(int argc, char** argv) {
   add_devices(app);
   add_info(app);
   add_list(app);
+  add_potential(app);
   try {
     check_command(app, argc > 1 ? argv[1] : "");
     app.parse(argc, argv);

@@ -1,0 +1,65 @@
+// The basis of moment tensor potentials, generated.
+//
+// A basic moment M_{mu,nu} = sum_j f_mu(r_j) n_j (x) ... (x) n_j (nu factors) has level 2 + 4 mu + nu, and a
+// product has the sum of its factors' levels. The basis of level L holds every contraction of up to four
+// moments to a scalar of level <= L (Shapeev, Multiscale Model. Simul. 14, 1153 (2016); levels as in Novikov
+// et al., Mach. Learn.: Sci. Technol. 2, 025002 (2021)). Such contractions are the multigraphs without loops
+// on one to four vertices: a vertex (mu, nu) has degree nu, an edge is one contracted index, and isomorphic
+// graphs are one scalar.
+//
+// Evaluation. A contraction becomes sums of products of two moments, M[out] += factor M[left] M[right], over
+// stored components; a symmetric tensor's components are stored once, multiplicities go into the factors. A
+// connected graph of
+//   two vertices A B:      one sum;
+//   three vertices A B C:  first U = AB, contracted over their common edges and made symmetric over the
+//                          indices that go to C, then U . C; 3 ways;
+//   four vertices:         first U = AB, symmetric over what goes to C and over what goes to D; then either
+//                          W = UC, symmetric, and W . D (12 ways), or T = CD, not made symmetric, and U . T
+//                          (6 ways).
+// Components of U, W and T that are the same polynomial up to a factor are one moment, for whatever graphs
+// they serve. Which way each graph goes is chosen so that all graphs together need few products: the way that
+// adds fewest to what is there, graph after graph, again and again until nothing improves. A graph that falls
+// apart is the product of two scalars of the basis.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "host/mtp_model.hpp"
+
+namespace grainfield {
+
+// A contraction: vertices in ascending order of (mu, nu); of all orders that keep this one the least edges.
+struct MtpGraph {
+  struct Vertex {
+    int mu = 0, nu = 0;
+    auto operator<=>(const Vertex&) const = default;
+  };
+  int n = 0;
+  std::array<Vertex, 4> vertex{};
+  std::array<std::array<int, 4>, 4> edges{};  // symmetric, zero diagonal
+
+  int level() const;
+  auto operator<=>(const MtpGraph&) const = default;
+};
+
+// All of level <= `level`, by level, then by number of vertices.
+std::vector<MtpGraph> mtp_graphs(int level);
+
+// Largest level that mtp_basis makes: 28.
+inline constexpr int mtp_largest_level = 28;
+
+// The tables of a level (basics, products, scalars, n_moments, n_radial); all else is left as it is by
+// default. UsageError for a level outside 2 ... mtp_largest_level. The same tables on every machine.
+MtpModel mtp_basis(int level);
+
+// Reproducible coefficients for tables, so that benchmarks and examples need no trained potential: radial
+// ones with sum of c^2 = 1 per mu, as MLIP's training leaves them; the scaling such that basic moments are of
+// order 1, and linear ones such that the site energies of a disturbed dense crystal (fcc, the third shell
+// within max_distance) scatter by about 1 eV. Physics is not to be expected of them. n_species,
+// n_radial_basis and the distances are to be set before.
+void randomize_coefficients(MtpModel& model, uint64_t seed);
+
+}  // namespace grainfield

@@ -7,6 +7,7 @@
 
 #include "host/error.hpp"
 #include "kernels/core/launch.hpp"
+#include "kernels/potential/eam_rows.hpp"
 
 namespace grainfield {
 namespace {
@@ -69,6 +70,25 @@ struct SpreadKernel {
     atoms[i].slope = from < 0 ? 0 : slope[from];
   }
 };
+
+constexpr int64_t chunk = 256;
+
+// Atoms with a neighbor of another slab, at the faces of slabs, take the plain kernel.
+void force_range(Simd simd, const EamForceKernel& kernel, int64_t begin, int64_t end) {
+  const NeighborView& list = kernel.v.neighbors;
+  const auto at_face = [&](int64_t i) {
+    for (int64_t k = list.end(i); k > list.begin(i) && list.index[k - 1] >= kernel.v.n_local; --k)
+      if (kernel.v.parent[list.index[k - 1]] < 0) return true;
+    return false;
+  };
+  for (int64_t i = begin; i < end;) {
+    int64_t stop = i;
+    while (stop < end && !at_face(stop)) ++stop;
+    if (stop > i) eam_force_rows(simd, kernel, i, stop);
+    for (; stop < end && at_face(stop); ++stop) kernel(SerialTeam{}, stop);
+    i = stop;
+  }
+}
 
 }  // namespace
 
@@ -155,10 +175,22 @@ Condition EamPotential::evaluate(const Batch& batch, const NeighborList& list,
 
   const EamView v{tables_, atoms.data, species.data, view.parent, view.n_local, list.view()};
   const bool forces = output.force || output.virial;
-  for_each<8>(exec, view.n_local, EamDensityKernel{v, output.energy, slope.data});
+  const bool plain = exec.on_gpu() || exec.plain;
+  const EamDensityKernel density{v, output.energy, slope.data};
+  if (plain)
+    for_each<8>(exec, view.n_local, density);
+  else
+    for_each_range(exec, view.n_local, chunk, [&](int64_t begin, int64_t end, int) {
+      eam_density_rows(exec.simd, density, begin, end);
+    });
   if (!output.energy && !forces) return {};
   for_each(exec, view.n_total, SpreadKernel{view.parent, slope.data, atoms.data, view.n_local});
-  for_each<8>(exec, view.n_local, EamForceKernel{v, output.energy, output.force, output.virial});
+  const EamForceKernel pairs{v, output.energy, output.force, output.virial};
+  if (plain)
+    for_each<8>(exec, view.n_local, pairs);
+  else
+    for_each_range(exec, view.n_local, chunk,
+                   [&](int64_t begin, int64_t end, int) { force_range(exec.simd, pairs, begin, end); });
   if (forces)
     for_each(exec, view.n_total - view.n_local,
              EamGhostKernel{v, view, batch.cells(), cutoff_, output.force, output.virial});

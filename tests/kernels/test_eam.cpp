@@ -30,9 +30,11 @@ constexpr double rounding = 2e-13;
 
 std::vector<Exec> executions() {
   std::vector<Exec> all = test::cpu_executions();
-  Exec narrow;
-  narrow.simd = Simd::portable;
-  all.push_back(narrow);
+  for (const Simd simd : {Simd::avx2, Simd::portable}) {
+    Exec narrow;
+    narrow.simd = simd;
+    all.push_back(narrow);
+  }
   return all;
 }
 

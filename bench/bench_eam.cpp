@@ -1,0 +1,97 @@
+// Embedded-atom energies, forces and virials given a neighbor list: atoms per second, all passes.
+// Tables are made of formulas on the grids of two files in wide use (Mendelev's Fe, Mishin's Cu), with their
+// cutoffs: speed does not depend on the values.
+#include <benchmark/benchmark.h>
+
+#include <cmath>
+
+#include "bench/exec.hpp"
+#include "bench/floors.hpp"
+#include "bench/inputs.hpp"
+#include "host/batch.hpp"
+#include "kernels/potential/eam.hpp"
+
+namespace {
+
+using namespace grainfield;
+
+EamModel model(bool copper) {
+  EamModel m;
+  m.name = copper ? "Cu" : "Fe";
+  m.kind = copper ? EamKind::alloy : EamKind::fs;
+  m.elements = {m.name};
+  m.masses = {1};
+  m.n_rho = m.n_r = copper ? 10001 : 10000;
+  m.d_rho = copper ? 0.000164 : 0.03;
+  m.d_r = copper ? 0.00089991 : 0.00053;
+  m.cutoff = copper ? 5.50679 : 5.3;
+  m.rho_max = (m.n_rho - 1) * m.d_rho;
+  for (int k = 0; k < m.n_rho; ++k) m.embedding.push_back(-std::sqrt(k * m.d_rho));
+  for (int k = 0; k < m.n_r; ++k) {
+    const double r = k * m.d_r, w = r < m.cutoff ? std::pow(1 - r / m.cutoff, 3) : 0;
+    m.density.push_back(w);
+    m.pair.push_back(r * w * std::cos(2 * r));
+  }
+  return m;
+}
+
+// fcc Cu instead of bcc Fe: the same box of cells with four atoms each.
+Frame rattled_fcc_copper(int64_t n) {
+  Frame frame = bench::rattled_bcc_iron(n / 2);
+  const double scale = 3.615 / 2.855;
+  frame.species = {{"Cu", 63.546, 1}};
+  frame.box = Box(scale * frame.box.a, scale * frame.box.b, scale * frame.box.c);
+  std::vector<Vec3> corners;
+  for (size_t k = 0; k < frame.position.size(); k += 2) corners.push_back(scale * frame.position[k]);
+  frame.position.clear();
+  const double h = 3.615 / 2;
+  for (const Vec3 r : corners)
+    for (const Vec3 basis : {Vec3{0, 0, 0}, Vec3{0, h, h}, Vec3{h, 0, h}, Vec3{h, h, 0}})
+      frame.position.push_back(r + basis);
+  frame.type.assign(frame.position.size(), 0);
+  return frame;
+}
+
+void bench_eam(benchmark::State& state) {
+  const bool copper = state.range(3) != 0;
+  const Frame frame = copper ? rattled_fcc_copper(state.range(0)) : bench::rattled_bcc_iron(state.range(0));
+  const Exec exec = bench::exec(static_cast<int>(state.range(1)));
+  const EamModel m = model(copper);
+  const auto potential = make_eam_potential(m, exec);
+  Batch batch(exec);
+  batch.build({&frame}, m.cutoff, m.cutoff / cells_per_cutoff);
+  NeighborList list(exec);
+  list.build(batch, m.cutoff);
+  Workspace scratch(exec);
+  Buffer<double> energy(exec, batch.n_local()), force(exec, 3 * static_cast<int64_t>(batch.n_total())),
+      virial(exec, 6 * static_cast<int64_t>(batch.n_total()));
+  PotentialOutput output;
+  output.energy = energy.data();
+  output.force = force.data();
+  if (state.range(2) != 0) output.virial = virial.data();
+  potential->evaluate(batch, list, {0}, output, scratch);
+  for (auto _ : state) {
+    scratch.reset();
+    potential->evaluate(batch, list, {0}, output, scratch);
+    synchronize(exec);
+  }
+  const auto n = static_cast<double>(frame.n_atoms());
+  const double neighbors = static_cast<double>(list.n_pairs()) / n;
+  state.counters["atoms/s"] = benchmark::Counter(n, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["neighbors"] = neighbors;
+  // Twice the list and the atoms, results once; of a pair 20 operations in the first pass, 45 in the second.
+  bench::add_floor(state, exec.threads, n * (2 * (4 * neighbors + 32) + 32 + 40),
+                   n * neighbors * (65 + (state.range(2) != 0 ? 12 : 0)));
+}
+
+void sizes(benchmark::internal::Benchmark* b) {
+  for (const int64_t copper : {0, 1})
+    for (const int64_t virial : {0, 1})
+      for (const int64_t threads : {1, 2})
+        for (const int64_t n : {16'000, 128'000, 1'000'000}) b->Args({n, threads, virial, copper});
+  b->ArgNames({"atoms", "threads", "virial", "Cu"})->UseRealTime()->Unit(benchmark::kMillisecond);
+}
+
+BENCHMARK(bench_eam)->Apply(sizes);
+
+}  // namespace

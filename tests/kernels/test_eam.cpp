@@ -419,6 +419,41 @@ Frame read_first(const std::string& path, const std::string& element) {
   return frame;
 }
 
+// Every kind of file, one and two species, against numbers of LAMMPS (tests/data/generate/eam_lammps.py). The
+// file names the species in another order than the snapshot has them.
+TEST(Eam, EqualsLammps) {
+  for (const std::string name : {"toy.eam.alloy", "toy.eam.fs", "toy.eam"}) {
+    std::string text = name;
+    std::replace(text.begin(), text.end(), '.', '_');
+    Frame frame;
+    open_reader(test::data_folder() + "/eam/" + text + ".xyz")->next(frame);
+    std::reverse(frame.species.begin(), frame.species.end());
+    for (int32_t& t : frame.type) t = static_cast<int32_t>(frame.species.size()) - 1 - t;
+    const Column *energy = frame.find_column("energy"), *force = frame.find_column("force"),
+                 *stress = frame.find_column("stress");
+    ASSERT_TRUE(energy && force && stress) << name;
+    PotentialResult expected;
+    for (size_t i = 0; i < 24; ++i) {
+      expected.energy.push_back(energy->real[i]);
+      expected.force.push_back({force->real[3 * i], force->real[3 * i + 1], force->real[3 * i + 2]});
+      expected.virial.push_back({});
+      for (size_t k = 0; k < 6; ++k) expected.virial.back()[k] = -stress->real[6 * i + k] / 1.6021765e6;
+    }
+    const EamModel model = read_eam(test::data_folder() + "/eam/" + name);
+    if (model.kind == EamKind::funcfl) {  // some atoms are beyond the table of F
+      const std::vector<double> rho = reference::eam(model, frame, frame.type).rho;
+      EXPECT_LT(*std::min_element(rho.begin(), rho.end()), model.rho_max - 2 * model.d_rho);
+      EXPECT_GT(*std::max_element(rho.begin(), rho.end()), model.rho_max);
+    }
+    for (const Exec& exec : executions()) {
+      const auto potential = make(model, exec);
+      const PotentialResult found =
+          evaluate(*potential, frame, {exec}, match_species(frame.species, *potential, name));
+      EXPECT_LT(test::largest_difference(expected, found), rounding) << name;
+    }
+  }
+}
+
 std::string file_of(const std::string& element) {
   return element == "Cu" ? "/Cu_mishin1.eam.alloy.gz" : "/Fe_mm.eam.fs.gz";
 }

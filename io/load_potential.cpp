@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "host/error.hpp"
+#include "host/mtp_summary.hpp"
 #include "io/eam_file.hpp"
 #include "io/find_potential.hpp"
 #include "io/mtp_file.hpp"
@@ -45,7 +46,7 @@ std::unique_ptr<Potential> load_potential(const std::string& name, const Exec& e
         throw UsageError(fmt::format("--potential-elements names {} twice", options.elements[s]));
     model.elements = options.elements;
   } else {
-    model.elements.assign(static_cast<size_t>(model.n_species), "");
+    model.elements = mtp_elements(model);
   }
   return make_mtp_potential(model, exec, options.mixed_precision ? MtpPrecision::mixed : MtpPrecision::full);
 }

@@ -67,7 +67,8 @@ BoundaryPlanes boundary_planes(const Frame& frame, const FrameResults& results) 
   const std::vector<double>& density = needed(results, "density_profile/relative_density").real;
   const auto n = static_cast<int64_t>(sample.size());
   planes.whole = false;
-  if (n < 2) return planes;
+  const bool plane_is_periodic = box.periodic[(planes.axis + 1) % 3] && box.periodic[(planes.axis + 2) % 3];
+  if (n < 2 || !plane_is_periodic) return planes;
   const double spacing = sample[1] - sample[0];
   const auto margin = static_cast<int64_t>(std::ceil(surface_margin * beta / spacing));
   for (const Stretch& s : stretches_above(density, vacuum_fraction, margin, planes.periodic)) {

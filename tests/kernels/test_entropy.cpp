@@ -262,7 +262,7 @@ TEST(Entropy, ThreadsChangeNoBit) {
 
 // ---- symmetries
 
-// Copies side by side: the values per area stay, S grows by ln 2.
+// Copies side by side, or on top of each other: the values per area stay, S grows by ln 2.
 TEST(Entropy, Supercell) {
   const Atoms atoms = random_atoms(700, 11);
   Atoms twice = atoms;
@@ -270,13 +270,23 @@ TEST(Entropy, Supercell) {
   for (size_t i = 0; i < atoms.size(); ++i)
     twice.add(atoms.frame.position[i] + Vec3{20, 0, 0}, atoms.density[i], atoms.coordination[2 * i],
               atoms.weights[2 * i], atoms.coordination[2 * i + 1], atoms.weights[2 * i + 1]);
-  const FrameResults r = run(atoms), s = run(twice);
-  for (size_t q = 0; q < 5; ++q) {
-    expect_relative(values(s, "excess")[q], values(r, "excess")[q], 1e-13, "excess");
-    expect_relative(values(s, "deficit")[q], values(r, "deficit")[q], 1e-13, "deficit");
-    expect_relative(values(s, "all")[q], values(r, "all")[q] + std::log(2.0), 1e-15, "all");
+  Atoms stacked = atoms;
+  stacked.frame.box = Box({20, 0, 0}, {0, 20, 0}, {0, 0, 200});
+  stacked.planes = {25, 75, 125, 175};
+  for (size_t i = 0; i < atoms.size(); ++i)
+    stacked.add(atoms.frame.position[i] + Vec3{0, 0, 100}, atoms.density[i], atoms.coordination[2 * i],
+                atoms.weights[2 * i], atoms.coordination[2 * i + 1], atoms.weights[2 * i + 1]);
+  const FrameResults r = run(atoms);
+  for (const Atoms* more : {&twice, &stacked}) {
+    const FrameResults s = run(*more);
+    for (size_t q = 0; q < 5; ++q) {
+      expect_relative(values(s, "excess")[q], values(r, "excess")[q], 1e-13, "excess");
+      expect_relative(values(s, "deficit")[q], values(r, "deficit")[q], 1e-13, "deficit");
+      expect_relative(values(s, "all")[q], values(r, "all")[q] + std::log(2.0), 1e-15, "all");
+    }
+    for (size_t p = 0; p < 6; ++p)
+      EXPECT_NEAR(values(s, "correlation")[p], values(r, "correlation")[p], 1e-13);
   }
-  for (size_t p = 0; p < 6; ++p) EXPECT_NEAR(values(s, "correlation")[p], values(r, "correlation")[p], 1e-13);
 }
 
 // Thicker grains: the deficit stays (but for the mean, which comes nearer to the bulk's), the excess of eq.

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <sstream>
 
+#include "host/build_polycrystal.hpp"
 #include "host/error.hpp"
+#include "host/grains_file.hpp"
 #include "tests/reference/excess_volume_ref.hpp"
 #include "tests/support/boundaries.hpp"
 #include "tests/support/frames.hpp"
@@ -76,6 +78,23 @@ TEST(ExcessVolume, VoronoiPartEqualsTheReference) {
   EXPECT_NEAR(values(r, "excess_volume/voronoi_mean").at(0), box_value(r), 1e-12);
 }
 
+// The bicrystal of docs/entropy.md: 20 atoms less at each boundary than the perfect crystals would have.
+TEST(ExcessVolume, BicrystalOfTheDocuments) {
+  const GrainsFile file = read_grains_file(GF_SOURCE_DIR "/docs/example/sigma5.grains.json");
+  PolycrystalOptions options;
+  options.lattice = *file.lattice;
+  options.box = *file.box;
+  options.grains = file.grains;
+  options.min_distance = 0.8 * file.lattice->nearest_neighbor_distance();
+  const Frame frame = build_polycrystal(options).frame;
+  ASSERT_EQ(frame.n_atoms(), 2360);
+  const double a = test::fe_lattice;
+  const FrameResults r = test::run_engine("excess-volume", frame, bulk_of(Structure::bcc, a),
+                                          {{"excess-volume", {{"volume", "none"}}}});
+  EXPECT_EQ(r.find_observable("excess_volume/boundaries")->integer.at(0), 2);
+  EXPECT_NEAR(box_value(r), 20 * a * a * a / 2 / (2 * a * std::sqrt(10.0) * 5 * a), 1e-11);
+}
+
 TEST(ExcessVolume, SupercellPermutationRotationTranslation) {
   const Frame frame = sc_bicrystal(20, 0.2);
   const RunContext context = bulk_of(Structure::sc, 2);
@@ -92,8 +111,8 @@ TEST(ExcessVolume, SupercellPermutationRotationTranslation) {
   }
 }
 
-TEST(ExcessVolume, TheBoxAloneUnlessAskedForMore) {
-  const FrameResults r = run(sc_bicrystal(20, 0.2), {}, bulk_of(Structure::sc, 2));
+TEST(ExcessVolume, TheBoxAlone) {
+  const FrameResults r = run(sc_bicrystal(20, 0.2), {{"volume", "none"}}, bulk_of(Structure::sc, 2));
   EXPECT_NEAR(box_value(r), 0.2, 1e-12);
   EXPECT_EQ(r.find_observable("excess_volume/voronoi"), nullptr);
   const AnalysisEntry& entry = find_analysis("excess-volume");
@@ -117,6 +136,13 @@ TEST(ExcessVolume, NoBoundaryIsAnErrorUnlessTheirNumberIsGiven) {
   EXPECT_NEAR(box_value(r), -0.005, 1e-12);
   EXPECT_TRUE(values(r, "excess_volume/voronoi").empty());
   EXPECT_TRUE(std::isnan(values(r, "excess_volume/voronoi_mean").at(0)));
+
+  // In a wire the cell's face is no area.
+  Frame wire = sc_bicrystal(20, 0.2);
+  wire.box = Box(wire.box.a, wire.box.b, wire.box.c, {}, false, true, true);
+  const FrameResults in_wire =
+      run(wire, {{"boundaries", "2"}, {"volume", "none"}}, bulk_of(Structure::sc, 2));
+  EXPECT_TRUE(std::isnan(box_value(in_wire)));
 
   Frame none;
   none.box = Box({10, 0, 0}, {0, 10, 0}, {0, 0, 50});

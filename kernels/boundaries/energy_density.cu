@@ -16,9 +16,9 @@ const AnalysisInfo& info() {
       "energy-density",
       "Atomic energy density E_i / V_i: the energy of an atom over its Voronoi volume (Mishra et al., "
       "Learning from metastable grain boundaries)",
-      {{"energy", ParameterKind::text, "energy", "",
+      {{"energy", ParameterKind::text, "", "",
         "energies of the atoms: the name of a column of the input in eV, or computed: those of the analysis "
-        "energy"},
+        "energy; default: computed where --potential is given, else the column energy"},
        volume_parameter("voronoi")},
       {{"energy_density", "eV/A^3", "[atom]", "energy of the atom over its Voronoi volume"}},
       {{"mean_energy_density", "eV/A^3", "", "energy of all atoms over the volume of all atoms"}}};
@@ -27,8 +27,12 @@ const AnalysisInfo& info() {
 
 class EnergyDensity final : public Analysis {
  public:
-  explicit EnergyDensity(const Parameters& parameters)
-      : energy_{"energy-density.energy", parameters.text("energy"), "computed", "energy", "energy"},
+  EnergyDensity(const Parameters& parameters, const RunContext& run)
+      : energy_{"energy-density.energy",
+                parameters.is_set("energy") ? parameters.text("energy")
+                : run.potential             ? "computed"
+                                            : "energy",
+                "computed", "energy", "energy"},
         volume_(volume_source("energy-density", parameters)) {}
 
   std::vector<std::string> requirements() const override {
@@ -71,8 +75,8 @@ class EnergyDensity final : public Analysis {
 }  // namespace
 
 AnalysisEntry energy_density_entry() {
-  return {info(), [](const Parameters& parameters, const RunContext&) -> std::unique_ptr<Analysis> {
-            return std::make_unique<EnergyDensity>(parameters);
+  return {info(), [](const Parameters& parameters, const RunContext& run) -> std::unique_ptr<Analysis> {
+            return std::make_unique<EnergyDensity>(parameters, run);
           }};
 }
 

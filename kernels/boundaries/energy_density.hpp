@@ -3,8 +3,8 @@
 // Formula  e_i = E_i / V_i.   Mean: sum_i E_i / sum_i V_i.
 // Source   Mishra, Suresh, Fensin, Mathew & Kober, "Learning from metastable grain boundaries", Methods:
 //          E_den = E_i / V_vor.
-// In       E [atom] eV: a column of the input (as LAMMPS and extended XYZ carry them), or the field energy of
-//          the analysis energy; V [atom] A^3: the analysis voronoi, or a column of the input.
+// In       E [atom] eV: the field energy of the analysis energy (with a potential), or a column of the input
+//          (as LAMMPS and extended XYZ carry them); V [atom] A^3: the analysis voronoi, or a column.
 // Out      energy_density [atom] eV/A^3; mean_energy_density eV/A^3.
 // Edges    A volume that is not positive -> NaN, counted in a note. No atoms -> the mean is NaN.
 // Cost     16 bytes read, 8 written per atom.

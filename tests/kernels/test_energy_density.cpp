@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "host/error.hpp"
+#include "host/potential.hpp"
+#include "io/load_potential.hpp"
 #include "tests/reference/energy_density_ref.hpp"
 #include "tests/support/boundaries.hpp"
 #include "tests/support/frames.hpp"
@@ -54,6 +56,20 @@ TEST(EnergyDensity, EqualsTheReferenceFromColumnsAndFromFields) {
   }
 }
 
+class NoPotential final : public Potential {
+  std::string name() const override { return "none"; }
+  double cutoff() const override { return 1; }
+  const std::vector<std::string>& elements() const override { return elements_; }
+  int64_t bytes_per_atom(const PotentialDemand&) const override { return 0; }
+  int64_t bytes_per_ghost(const PotentialDemand&) const override { return 0; }
+  int64_t bytes(const PotentialDemand&, const Exec&) const override { return 0; }
+  Condition evaluate(const Batch&, const NeighborList&, const std::vector<int32_t>&, const PotentialOutput&,
+                     Workspace&) const override {
+    return {};
+  }
+  std::vector<std::string> elements_;
+};
+
 TEST(EnergyDensity, WhatIsRequired) {
   const AnalysisEntry& entry = find_analysis("energy-density");
   const auto required = [&](const Given& given) {
@@ -63,6 +79,14 @@ TEST(EnergyDensity, WhatIsRequired) {
   EXPECT_EQ(required({}), Names{"voronoi"});
   EXPECT_EQ(required({{"volume", "v"}}), Names{});
   EXPECT_EQ(required({{"energy", "computed"}}), (Names{"energy", "voronoi"}));
+  // With a potential the energies are its own, unless a column is named.
+  RunContext run;
+  run.potential = std::make_shared<NoPotential>();
+  const auto with_potential = [&](const Given& given) {
+    return entry.make(Parameters(entry.info, given), run)->requirements();
+  };
+  EXPECT_EQ(with_potential({{"volume", "v"}}), Names{"energy"});
+  EXPECT_EQ(with_potential({{"volume", "v"}, {"energy", "energy"}}), Names{});
 }
 
 TEST(EnergyDensity, NoEnergyNoVolumeNoAtoms) {
@@ -115,6 +139,24 @@ TEST(EnergyDensity, ReferencePolycrystals) {
       EXPECT_GT(e, name == "cu5" ? -0.32 : -0.4);
     }
   }
+}
+
+// The boundary's energies, computed: those stored with it.
+TEST(EnergyDensity, EnergiesOfThePotential) {
+  GF_NEEDS_SHARED(shared);
+  const test::ReferenceBoundary b = test::reference_boundary(shared, "Fe_S5_310");
+  RunContext run = test::bulk_of(Structure::bcc, test::fe_lattice);
+  const auto density = [&](const Given& given) {
+    return test::run_engine("energy-density", b.frame, run, {{"energy-density", given}});
+  };
+  const FrameResults column = density({{"volume", "stored_volume"}});
+  run.potential = load_potential(shared + "/potentials/eam/Fe_mm.eam.fs", run.exec, {});
+  const FrameResults computed = density({{"volume", "stored_volume"}});
+  for (size_t i = 0; i < b.volume.size(); ++i)
+    EXPECT_NEAR(computed.find_field("energy_density")->real[i], column.find_field("energy_density")->real[i],
+                1e-11);  // of -0.35; 13 digits are stored
+  EXPECT_NEAR(computed.find_observable("mean_energy_density")->real.at(0) * b.frame.box.volume(),
+              -9697.192394878733, 1e-7);
 }
 
 }  // namespace

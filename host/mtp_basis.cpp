@@ -120,15 +120,6 @@ int64_t factorial(int n) { return n < 2 ? 1 : n * factorial(n - 1); }
 int64_t multiplicity(const Powers& p) {
   return factorial(p.rank()) / (factorial(p.a) * factorial(p.b) * factorial(p.c));
 }
-// All pairs (p, total - p) with p of a rank.
-template <class F>
-void for_each_split(const Powers& total, int rank, F f) {
-  for (int a = std::min(total.a, rank); a >= 0; --a)
-    for (int b = std::min(total.b, rank - a); b >= 0; --b)
-      if (const int c = rank - a - b; c <= total.c)
-        f(Powers{a, b, c}, Powers{total.a - a, total.b - b, total.c - c});
-}
-
 // A moment: basic, or a sum of products. Equal sums (up to a common factor) are one node.
 struct Term {
   int32_t left = 0, right = 0;
@@ -218,6 +209,47 @@ class Nodes {
 
 // --- ways to evaluate a graph ---
 
+// Some indices of A (a of them) and of B (b of them) that go to the same vertex. Closed: summed over who
+// takes which, components gamma = alpha + beta. Open: components (alpha, beta), for whoever sums later.
+struct Group {
+  int a = 0, b = 0;
+  bool open = false;
+  auto operator<=>(const Group&) const = default;
+};
+
+// What one component of a group stands for.
+struct Part {
+  Powers alpha, beta;
+  int64_t sequences = 1;  // of indices, summed in it
+};
+
+std::vector<std::vector<Part>> parts_of(const Group& g) {
+  std::vector<std::vector<Part>> out;
+  if (!g.open) out.resize(powers_of(g.a + g.b).size());
+  for (const Powers& alpha : powers_of(g.a))
+    for (const Powers& beta : powers_of(g.b))
+      if (g.open)
+        out.push_back({{alpha, beta, 1}});
+      else
+        out[place(alpha + beta)].push_back({alpha, beta, multiplicity(alpha) * multiplicity(beta)});
+  return out;
+}
+
+// How the components of a group meet a symmetric tensor with the powers `total`.
+struct Use {
+  Powers total;
+  int64_t sequences = 1;  // left to sum
+};
+
+std::vector<Use> uses_of(const Group& g) {
+  std::vector<Use> out;
+  for (const auto& parts : parts_of(g)) {
+    const Part& part = parts.front();
+    out.push_back({part.alpha + part.beta, g.open ? multiplicity(part.alpha) * multiplicity(part.beta) : 1});
+  }
+  return out;
+}
+
 class Ways {
  public:
   explicit Ways(Nodes& nodes) : nodes_(nodes) {}
@@ -228,92 +260,71 @@ class Ways {
     const auto& v = g.vertex;
     const auto& e = g.edges;
     if (g.n == 1) out.push_back(nodes_.basic(v[0], {}));
-    if (g.n == 2) out.push_back(pair({v[0], v[1], e[0][1], 0, 0, 0, 0, true})[0].node);
-    if (g.n == 3)
-      for (size_t c = 0; c < 3; ++c) {
+    if (g.n == 2) out.push_back(pair({v[0], v[1], e[0][1], {}, {}})[0].node);
+    for (const bool open : {false, true}) {
+      for (size_t c = 0; c < 3 && g.n == 3; ++c) {
         const size_t a = (c + 1) % 3, b = (c + 2) % 3;
-        out.push_back(last({v[a], v[b], e[a][b], e[a][c], e[b][c], 0, 0, true}, v[c]));
+        out.push_back(triple({v[a], v[b], e[a][b], {e[a][c], e[b][c], open}, {}}, v[c], 0)[0].node);
       }
-    if (g.n == 4)
-      for (size_t c = 0; c < 4; ++c)
+      for (size_t c = 0; c < 4 && g.n == 4; ++c)
         for (size_t d = 0; d < 4; ++d) {
           if (c == d) continue;
           const size_t a = c != 0 && d != 0 ? 0 : c != 1 && d != 1 ? 1 : 2, b = 6 - a - c - d;
-          const Pair u{v[a], v[b], e[a][b], e[a][c], e[b][c], e[a][d], e[b][d], true};
+          const Pair u{v[a], v[b], e[a][b], {e[a][c], e[b][c], open}, {e[a][d], e[b][d], open}};
           out.push_back(chain(u, v[c], e[c][d], v[d]));
-          if (c < d)
-            out.push_back(pairs(u, {v[c], v[d], e[c][d], e[a][c] + e[b][c], 0, 0, e[a][d] + e[b][d], false}));
+          if (c < d) out.push_back(pairs(u, v[c], v[d], e[c][d]));
         }
+    }
     std::sort(out.begin(), out.end());
     out.erase(std::unique(out.begin(), out.end()), out.end());
     return out;
   }
 
  private:
-  // A and B with `e` common edges; of A's other indices a1 go to a first group and a2 to a second one, of B's
-  // b1 and b2. Components [gamma][delta] of the groups, summed over all sequences of indices with these
-  // counts
-  // (`summed`) or of one sequence.
+  // A and B with e common edges; of their other indices some go to C and some to D.
   struct Pair {
     Vertex a, b;
-    int e = 0, a1 = 0, b1 = 0, a2 = 0, b2 = 0;
-    bool summed = true;
+    int e = 0;
+    Group to_c, to_d;
     auto operator<=>(const Pair&) const = default;
   };
 
+  // Components [of to_c][of to_d].
   const std::vector<Scaled>& pair(const Pair& p) {
     auto [at, is_new] = pairs_.try_emplace(p);
     if (!is_new) return at->second;
     std::vector<Scaled>& out = at->second;
     const auto common = powers_of(p.e);
-    for (const Powers& gamma : powers_of(p.a1 + p.b1))
-      for (const Powers& delta : powers_of(p.a2 + p.b2)) {
+    for (const auto& to_c : parts_of(p.to_c))
+      for (const auto& to_d : parts_of(p.to_d)) {
         std::vector<Term> terms;
-        for_each_split(gamma, p.a1, [&](const Powers& alpha1, const Powers& beta1) {
-          for_each_split(delta, p.a2, [&](const Powers& alpha2, const Powers& beta2) {
-            const int64_t sequences = !p.summed ? 1
-                                                : multiplicity(alpha1) * multiplicity(beta1) *
-                                                      multiplicity(alpha2) * multiplicity(beta2);
+        for (const Part& c : to_c)
+          for (const Part& d : to_d)
             for (const Powers& epsilon : common)
-              terms.push_back({nodes_.basic(p.a, alpha1 + alpha2 + epsilon),
-                               nodes_.basic(p.b, beta1 + beta2 + epsilon),
-                               sequences * multiplicity(epsilon)});
-          });
-        });
+              terms.push_back({nodes_.basic(p.a, c.alpha + d.alpha + epsilon),
+                               nodes_.basic(p.b, c.beta + d.beta + epsilon),
+                               c.sequences * d.sequences * multiplicity(epsilon)});
         out.push_back(nodes_.add(std::move(terms)));
       }
     return out;
   }
 
-  // U . C
-  int32_t last(const Pair& u, const Vertex& c) {
-    const auto& components = pair(u);
-    std::vector<Term> terms;
-    for (const Powers& gamma : powers_of(c.nu)) {
-      const Scaled& s = components[place(gamma)];
-      terms.push_back({s.node, nodes_.basic(c, gamma), s.factor});
-    }
-    return nodes_.add(std::move(terms)).node;
-  }
-
-  // W = UC, symmetric over all that goes to D; `e`: edges between C and D.
+  // W = UC, symmetric over all that goes to D; e: edges between C and D.
   const std::vector<Scaled>& triple(const Pair& u, const Vertex& c, int e) {
     auto [at, is_new] = triples_.try_emplace({u, c});
     if (!is_new) return at->second;
     const auto& components = pair(u);
-    const int to_d = u.a2 + u.b2;
-    const auto gammas = powers_of(u.a1 + u.b1);
-    const size_t width = powers_of(to_d).size();
-    for (const Powers& delta : powers_of(to_d + e)) {
-      std::vector<Term> terms;
-      for_each_split(delta, to_d, [&](const Powers& from_u, const Powers& from_c) {
-        for (const Powers& gamma : gammas) {
-          const Scaled& s = components[place(gamma) * width + place(from_u)];
-          terms.push_back({s.node, nodes_.basic(c, gamma + from_c), s.factor * multiplicity(from_c)});
-        }
-      });
-      at->second.push_back(nodes_.add(std::move(terms)));
+    const auto to_c = uses_of(u.to_c), to_d = uses_of(u.to_d);
+    const auto from_c = powers_of(e);
+    std::vector<std::vector<Term>> sums(powers_of(u.to_d.a + u.to_d.b + e).size());
+    for (size_t k = 0; k < components.size(); ++k) {
+      const Use &gamma = to_c[k / to_d.size()], &delta = to_d[k % to_d.size()];
+      for (const Powers& more : from_c)
+        sums[place(delta.total + more)].push_back(
+            {components[k].node, nodes_.basic(c, gamma.total + more),
+             components[k].factor * gamma.sequences * delta.sequences * multiplicity(more)});
     }
+    for (auto& terms : sums) at->second.push_back(nodes_.add(std::move(terms)));
     return at->second;
   }
 
@@ -328,12 +339,18 @@ class Ways {
     return nodes_.add(std::move(terms)).node;
   }
 
-  // U . T
-  int32_t pairs(const Pair& u, const Pair& t) {
-    const auto &left = pair(u), &right = pair(t);
+  // U . T, T = CD with e common edges
+  int32_t pairs(const Pair& u, const Vertex& c, const Vertex& d, int e) {
+    const auto &left = pair(u), &right = pair({c, d, e, {c.nu - e, 0, true}, {0, d.nu - e, true}});
+    const auto to_c = uses_of(u.to_c), to_d = uses_of(u.to_d);
+    const size_t width = powers_of(d.nu - e).size();
     std::vector<Term> terms;
-    for (size_t k = 0; k < left.size(); ++k)
-      terms.push_back({left[k].node, right[k].node, left[k].factor * right[k].factor});
+    for (size_t k = 0; k < left.size(); ++k) {
+      const Use &gamma = to_c[k / to_d.size()], &delta = to_d[k % to_d.size()];
+      const Scaled& other = right[place(gamma.total) * width + place(delta.total)];
+      terms.push_back(
+          {left[k].node, other.node, left[k].factor * other.factor * gamma.sequences * delta.sequences});
+    }
     return nodes_.add(std::move(terms)).node;
   }
 
@@ -352,46 +369,97 @@ class Choice {
   const std::vector<int32_t>& chosen() const { return chosen_; }
   bool needed(int32_t k) const { return users_[static_cast<size_t>(k)] > 0; }
 
-  void improve() {
+  // The cheapest way, graph after graph, until nothing improves.
+  void descend() {
     for (bool better = true; better;) {
       better = false;
-      for (size_t g = 0; g < ways_.size(); ++g) better = choose(g) || better;
+      for (size_t g = 0; g < ways_.size(); ++g) {
+        const int32_t before = chosen_[g];
+        if (before >= 0) drop(before);
+        chosen_[g] = cheapest(g, before);
+        take(chosen_[g]);
+        better = better || chosen_[g] != before;
+      }
     }
   }
 
-  int64_t products() const {
-    int64_t sum = 0;
-    for (size_t k = 0; k < users_.size(); ++k)
-      if (users_[k] > 0) sum += static_cast<int64_t>(nodes_[static_cast<int32_t>(k)].terms.size());
-    return sum;
+  // Forces one graph another way, and lets some graphs that could share moments with it, or shared them
+  // before, choose again; whatever needs no more products stays.
+  void shake(int64_t rounds, uint64_t most) {
+    std::vector<std::vector<int32_t>> graphs_of(nodes_.size());
+    for (size_t g = 0; g < ways_.size(); ++g)
+      for (const int32_t way : ways_[g]) mark(way, static_cast<int32_t>(g), graphs_of);
+    Random random(1, Stream::search);
+    std::vector<size_t> some;
+    std::vector<int32_t> before;
+    for (int64_t round = 0; round < rounds; ++round) {
+      const auto first = static_cast<size_t>(random.below(ways_.size()));
+      const int32_t forced = ways_[first][random.below(ways_[first].size())];
+      some.clear();
+      const uint64_t count = 1 + random.below(most);
+      for (int32_t k : {forced, chosen_[first]}) {
+        while (!nodes_[k].children.empty()) k = nodes_[k].children[random.below(nodes_[k].children.size())];
+        const auto& sharing = graphs_of[static_cast<size_t>(k)];
+        for (uint64_t i = 0; i < count && !sharing.empty(); ++i)
+          some.push_back(static_cast<size_t>(sharing[random.below(sharing.size())]));
+      }
+      std::sort(some.begin(), some.end());
+      some.erase(std::unique(some.begin(), some.end()), some.end());
+      some.erase(std::remove(some.begin(), some.end(), first), some.end());
+      for (size_t i = some.size(); i > 1; --i) std::swap(some[i - 1], some[random.below(i)]);
+      some.insert(some.begin(), first);
+      before.clear();
+      int64_t saved = 0;
+      for (const size_t g : some) {
+        before.push_back(chosen_[g]);
+        saved += drop(chosen_[g]);
+      }
+      for (const size_t g : some) {
+        chosen_[g] = g == first ? forced : cheapest(g, -1);
+        saved -= take(chosen_[g]);
+      }
+      if (saved >= 0) continue;
+      for (const size_t g : some) drop(chosen_[g]);
+      for (size_t i = 0; i < some.size(); ++i) take(chosen_[some[i]] = before[i]);
+    }
   }
 
  private:
-  // Products that come with a node.
+  // A moment to store counts as a quarter of a product.
+  int64_t cost_of(int32_t k) const { return 4 * static_cast<int64_t>(nodes_[k].terms.size()) + 1; }
+
+  // Cost that comes, or goes, with a node.
   int64_t take(int32_t k) {
     if (nodes_.is_basic(k) || users_[static_cast<size_t>(k)]++ > 0) return 0;
-    auto cost = static_cast<int64_t>(nodes_[k].terms.size());
+    int64_t cost = cost_of(k);
     for (const int32_t child : nodes_[k].children) cost += take(child);
     return cost;
   }
   int64_t drop(int32_t k) {
     if (nodes_.is_basic(k) || --users_[static_cast<size_t>(k)] > 0) return 0;
-    auto cost = static_cast<int64_t>(nodes_[k].terms.size());
+    int64_t cost = cost_of(k);
     for (const int32_t child : nodes_[k].children) cost += drop(child);
     return cost;
   }
 
-  bool choose(size_t g) {
-    int64_t least = chosen_[g] < 0 ? INT64_MAX : drop(chosen_[g]);
-    bool better = false;
+  // The way that adds least; of equals `before`, else the first.
+  int32_t cheapest(size_t g, int32_t before) {
+    int32_t best = before;
+    int64_t least = INT64_MAX;
+    if (before >= 0) least = take(before), drop(before);
     for (const int32_t way : ways_[g]) {
-      if (way == chosen_[g]) continue;
       const int64_t cost = take(way);
       drop(way);
-      if (cost < least) least = cost, chosen_[g] = way, better = true;
+      if (cost < least) least = cost, best = way;
     }
-    take(chosen_[g]);
-    return better;
+    return best;
+  }
+
+  void mark(int32_t k, int32_t g, std::vector<std::vector<int32_t>>& graphs_of) const {
+    auto& graphs = graphs_of[static_cast<size_t>(k)];
+    if (nodes_.is_basic(k) || (!graphs.empty() && graphs.back() == g)) return;
+    graphs.push_back(g);
+    for (const int32_t child : nodes_[k].children) mark(child, g, graphs_of);
   }
 
   const Nodes& nodes_;
@@ -453,7 +521,9 @@ MtpModel mtp_basis(int level) {
       }
   }
   Choice choice(nodes, std::move(ways));
-  choice.improve();
+  choice.descend();
+  choice.shake(std::min<int64_t>(40 * static_cast<int64_t>(connected.size()), 20000), 8);
+  choice.descend();
 
   // The moments: basics, then what is needed, in the order of depth; a node is younger than its factors.
   MtpModel m;

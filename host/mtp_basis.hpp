@@ -11,15 +11,19 @@
 // stored components; a symmetric tensor's components are stored once, multiplicities go into the factors. A
 // connected graph of
 //   two vertices A B:      one sum;
-//   three vertices A B C:  first U = AB, contracted over their common edges and made symmetric over the
-//                          indices that go to C, then U . C; 3 ways;
-//   four vertices:         first U = AB, symmetric over what goes to C and over what goes to D; then either
-//                          W = UC, symmetric, and W . D (12 ways), or T = CD, not made symmetric, and U . T
-//                          (6 ways).
-// Components of U, W and T that are the same polynomial up to a factor are one moment, for whatever graphs
-// they serve. Which way each graph goes is chosen so that all graphs together need few products: the way that
-// adds fewest to what is there, graph after graph, again and again until nothing improves. A graph that falls
-// apart is the product of two scalars of the basis.
+//   three vertices A B C:  U = AB, contracted over their common edges, then U . C;
+//   four vertices:         U = AB, then either W = UC, made symmetric over all indices that go to D, and W .
+//   D,
+//                          or T = CD and U . T.
+// U may be stored symmetric over the indices that go to C, and over those that go to D, whether they come
+// from A or from B (few components, for these edges alone), or as its own two symmetric tensors (more
+// components and products later, but one U for whatever the others do). With the choice of A, B, C, D that
+// makes up to 6 ways for three vertices and 36 for four. Components of U, W and T that are the same
+// polynomial up to a factor are one moment, for whatever graphs they serve. The ways are chosen so that all
+// graphs together need few products: first the way that adds fewest to what is there, graph after graph,
+// until nothing improves; then one graph is forced another way and some that could share moments with it
+// choose again, which stays unless it needs more products, thousands of times. A graph that falls apart is
+// the product of two scalars of the basis.
 #pragma once
 
 #include <array>

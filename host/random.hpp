@@ -30,7 +30,16 @@ inline PhiloxBlock philox4x32(PhiloxBlock counter, std::array<uint32_t, 2> key) 
 }
 
 // What the numbers are for; each purpose is independent of the others under the same seed.
-enum class Stream : uint32_t { node = 1, orientation, lattice_origin, species, vacancy, rattle, coefficient };
+enum class Stream : uint32_t {
+  node = 1,
+  orientation,
+  lattice_origin,
+  species,
+  vacancy,
+  rattle,
+  coefficient,
+  search
+};
 
 class Random {
  public:

@@ -8,6 +8,7 @@
 #include <map>
 #include <numeric>
 #include <set>
+#include <tuple>
 #include <unordered_map>
 
 #include "host/error.hpp"
@@ -112,7 +113,7 @@ std::vector<Powers> powers_of(int rank) {
   return out;
 }
 size_t place(const Powers& p) {
-  const auto rest = static_cast<size_t>(p.b + p.c);
+  const size_t rest = static_cast<size_t>(p.b) + static_cast<size_t>(p.c);
   return rest * (rest + 1) / 2 + static_cast<size_t>(p.c);
 }
 int64_t factorial(int n) { return n < 2 ? 1 : n * factorial(n - 1); }
@@ -124,7 +125,10 @@ int64_t multiplicity(const Powers& p) {
 struct Term {
   int32_t left = 0, right = 0;
   int64_t factor = 0;
-  auto operator<=>(const Term&) const = default;
+  bool operator==(const Term&) const = default;
+  bool operator<(const Term& o) const {
+    return std::tie(left, right, factor) < std::tie(o.left, o.right, o.factor);
+  }
 };
 struct Node {
   std::vector<Term> terms;        // empty: basic
@@ -186,7 +190,8 @@ class Nodes {
       terms[kept++] = sum;
     }
     terms.resize(kept);
-    for (Term& t : terms) t.factor /= common;
+    if (common > 1)
+      for (Term& t : terms) t.factor /= common;
     const auto [at, is_new] = known_.try_emplace(std::move(terms), static_cast<int32_t>(nodes_.size()));
     if (is_new) {
       Node node{at->first, {}};
@@ -214,7 +219,7 @@ class Nodes {
 struct Group {
   int a = 0, b = 0;
   bool open = false;
-  auto operator<=>(const Group&) const = default;
+  bool operator<(const Group& o) const { return std::tie(a, b, open) < std::tie(o.a, o.b, o.open); }
 };
 
 // What one component of a group stands for.
@@ -286,7 +291,9 @@ class Ways {
     Vertex a, b;
     int e = 0;
     Group to_c, to_d;
-    auto operator<=>(const Pair&) const = default;
+    bool operator<(const Pair& o) const {
+      return std::tie(a, b, e, to_c, to_d) < std::tie(o.a, o.b, o.e, o.to_c, o.to_d);
+    }
   };
 
   // Components [of to_c][of to_d].

@@ -29,6 +29,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "host/mtp_model.hpp"
@@ -39,14 +40,17 @@ namespace grainfield {
 struct MtpGraph {
   struct Vertex {
     int mu = 0, nu = 0;
-    auto operator<=>(const Vertex&) const = default;
+    bool operator==(const Vertex&) const = default;
+    bool operator<(const Vertex& o) const { return std::tie(mu, nu) < std::tie(o.mu, o.nu); }
   };
   int n = 0;
   std::array<Vertex, 4> vertex{};
   std::array<std::array<int, 4>, 4> edges{};  // symmetric, zero diagonal
 
   int level() const;
-  auto operator<=>(const MtpGraph&) const = default;
+  bool operator<(const MtpGraph& o) const {
+    return std::tie(n, vertex, edges) < std::tie(o.n, o.vertex, o.edges);
+  }
 };
 
 // All of level <= `level`, by level, then by number of vertices.

@@ -78,12 +78,20 @@ std::vector<std::string> mtp_elements(const MtpModel& m) {
   words >> word;
   if (word == "elements:")
     while (words >> word) out.push_back(find_element(word) ? word : "");
-  if (out.size() == m.type_labels.size() && !out.empty()) return out;
-  out.assign(m.type_labels.size(), "");
-  bool counted = true;
-  for (size_t s = 0; s < out.size(); ++s) counted = counted && m.type_labels[s] == static_cast<int32_t>(s);
-  for (size_t s = 0; s < out.size() && !counted; ++s)
-    if (const Element* element = find_element_by_number(m.type_labels[s])) out[s] = element->symbol;
+  const size_t n = m.type_labels.size();
+  if (out.size() != n) {
+    // 0, 1, ... and 1, 2, ... are counts.
+    out.clear();
+    bool counts[2] = {true, true};
+    for (size_t s = 0; s < n; ++s)
+      for (size_t first = 0; first < 2; ++first)
+        counts[first] = counts[first] && m.type_labels[s] == static_cast<int32_t>(s + first);
+    for (size_t s = 0; s < n; ++s) {
+      const Element* element = counts[0] || counts[1] ? nullptr : find_element_by_number(m.type_labels[s]);
+      out.emplace_back(element ? element->symbol : "");
+    }
+  }
+  if (std::find(out.begin(), out.end(), "") != out.end()) out.assign(n, "");
   return out;
 }
 

@@ -25,9 +25,9 @@ struct MtpSummary {
 
 MtpSummary summarize(const MtpModel& model);
 
-// Chemical elements of the species; "" where the file does not tell. MLIP's format has no place for them:
+// Chemical elements of the species; all "" where the file does not tell. MLIP's format has no place for them:
 // they are read from the tag ("elements: Fe Cr", which grainfield writes and MLIP ignores) or, where the type
-// labels are not 0, 1, ..., from these as atomic numbers.
+// labels count neither from 0 nor from 1, from these as atomic numbers.
 std::vector<std::string> mtp_elements(const MtpModel& model);
 std::string mtp_element_tag(const std::vector<std::string>& elements);
 

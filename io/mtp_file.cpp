@@ -14,6 +14,7 @@
 #include <tuple>
 
 #include "host/error.hpp"
+#include "host/mtp_check.hpp"
 #include "io/output_file.hpp"
 #include "io/text_source.hpp"
 #include "io/tokens.hpp"
@@ -176,6 +177,7 @@ class MtpReader {
       text_.fail(fmt::format("expected the end of the file or {} after the coefficients, found {}",
                              quote(trim(set_version)), text_.next_words()));
     sort_products();
+    check_scalars();
     if (text_size_ < bytes_.size()) read_active_set();
     return std::move(m_);
   }
@@ -497,6 +499,16 @@ class MtpReader {
               stuck - waits.begin()));
     }
     m_.products = std::move(sorted);
+  }
+
+  void check_scalars() const {
+    const int64_t s = first_scalar_not_invariant(m_);
+    if (s < 0) return;
+    text_.fail(products_line_,
+               fmt::format("alpha_index_times: expected scalars that do not change when the neighborhood is "
+                           "rotated, found that entry {} of "
+                           "alpha_moment_mapping (moment {}) does: a number in the tables is wrong",
+                           s + 1, m_.scalars[static_cast<size_t>(s)]));
   }
 
   // --- active set ---

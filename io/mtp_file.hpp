@@ -30,8 +30,8 @@ struct MtpReadOptions {
 inline constexpr double mtp_inverse_tolerance = 1e-3;
 
 // Throws InputError "<path>, line <n>: expected ..., found ..." for whatever is wrong in the file, also for
-// tables that no evaluation could use. Products that are not in order of evaluation, or whose outputs are
-// scattered, are sorted.
+// tables that no evaluation could use or whose scalars change when the neighborhood is rotated. Products that
+// are not in order of evaluation, or whose outputs are scattered, are sorted.
 MtpModel read_mtp(const std::string& path, const MtpReadOptions& options = {});
 // The same from memory; `name` stands for the path in messages.
 MtpModel parse_mtp(std::string_view bytes, const std::string& name, const MtpReadOptions& options = {});

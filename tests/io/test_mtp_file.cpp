@@ -314,6 +314,34 @@ TEST(MtpFile, BrokenText) {
       << error_of(format_mtp(hole));
 }
 
+// Numbers in range but wrong: the scalars are none any more.
+TEST(MtpFile, BrokenTables) {
+  const MtpModel good = test::small_mtp(1);
+  ASSERT_EQ(error_of(format_mtp(good)), "");
+  const auto check = [](const MtpModel& m) {
+    const std::string error = error_of(format_mtp(m));
+    EXPECT_NE(
+        error.find("expected scalars that do not change when the neighborhood is rotated, found that entry "),
+        std::string::npos)
+        << error;
+  };
+  MtpModel m = good;
+  m.basics[5] = {0, 1, 0, 1};
+  check(m);
+  m = good;
+  m.products[5].factor = 1;
+  check(m);
+  m = good;
+  m.products[8].left = 7;
+  check(m);
+  m = good;
+  m.products.erase(m.products.begin() + 9);
+  check(m);
+  m = good;
+  m.scalars[4] = 3;
+  check(m);
+}
+
 TEST(MtpFile, BrokenActiveSet) {
   const MtpModel& m = model_with_set(2);
   const std::string good = format_mtp(m);

@@ -12,7 +12,9 @@
 #include "host/error.hpp"
 #include "host/mtp_basis.hpp"
 #include "host/mtp_summary.hpp"
+#include "io/eam_file.hpp"
 #include "io/find_potential.hpp"
+#include "io/load_potential.hpp"
 #include "io/mtp_file.hpp"
 #include "tests/support/command.hpp"
 #include "tests/support/mtp_models.hpp"
@@ -113,6 +115,7 @@ TEST(PotentialCommand, CreateThenInfo) {
   EXPECT_EQ(out["trained"], true);
   for (const json& norm : out["radial_norm"]) EXPECT_NEAR(norm.get<double>(), 1, 1e-14);
   EXPECT_FALSE(out.contains("active_set"));
+  EXPECT_EQ(load_potential(path, Exec{})->elements(), (std::vector<std::string>{"Fe", "Cr"}));
   // The same seed, the same file; another one, another.
   const std::string again = folder.file("again.almtp"), other = folder.file("other.almtp");
   const std::string options =
@@ -127,6 +130,22 @@ TEST(PotentialCommand, CreateThenInfo) {
        {"moment tensor potential\n", "type 1  Cr", "cutoff 5.5 A", "sum of c^2 per radial function 1 1 1",
         "level 12 (from the tables): 29 scalars of 29", "no active set"})
     EXPECT_NE(text.out.find(part), std::string::npos) << part << "\nin: " << text.out;
+}
+
+TEST(PotentialCommand, InfoOfEmbeddedAtoms) {
+  const std::string path = test::data_folder() + "/eam/toy.eam.fs";
+  const auto info = grainfield("potential info --json '" + path + "'");
+  ASSERT_EQ(info.code, 0) << info.err;
+  const json out = json::parse(info.out);
+  const EamModel m = read_eam(path);
+  EXPECT_EQ(out["kind"], "embedded-atom potential");
+  EXPECT_EQ(out["format"], "eam/fs");
+  EXPECT_EQ(out["cutoff"], m.cutoff);
+  EXPECT_EQ(out["n_r"], m.n_r);
+  ASSERT_EQ(out["species"].size(), m.elements.size());
+  EXPECT_EQ(out["species"][0]["element"], m.elements[0]);
+  const auto text = grainfield("potential info '" + path + "'");
+  EXPECT_NE(text.out.find("embedded-atom potential, eam/fs\n"), std::string::npos) << text.out;
 }
 
 TEST(PotentialCommand, Templates) {
@@ -156,8 +175,7 @@ TEST(PotentialCommand, MessagesAndCodes) {
         std::tuple{"create --level 8 --species -1" + out, 2, "--species -1"},
         std::tuple{std::string("create --level 8 -o /absent/x.mtp"), 4, "/absent/x.mtp"},
         std::tuple{std::string("info /absent/x.mtp"), 2, "there is no potential '/absent/x.mtp'"},
-        std::tuple{"info '" + folder.write("a.eam", "DATE: 2007\n") + "'", 3,
-                   "line 1: expected a moment tensor potential"},
+        std::tuple{"info '" + folder.write("a.eam", "DATE: 2007\n") + "'", 3, "a.eam, line "},
         std::tuple{"info '" + folder.write("b.mtp", "MTP\nversion = 1.1.0\n") + "'", 3,
                    "found the end of the text (truncated?)"}}) {
     const auto result = grainfield("potential " + arguments);
@@ -206,7 +224,11 @@ TEST(MtpElements, TagOrLabels) {
   EXPECT_EQ(mtp_elements(m), (std::vector<std::string>{"Cu", "Al"}));
   m.tag = mtp_element_tag({"Cu"});
   EXPECT_EQ(mtp_elements(m), (std::vector<std::string>{"Fe", "Ni"}));
-  m.type_labels = {0, 500};
+  m.type_labels = {26, 500};
+  EXPECT_EQ(mtp_elements(m), (std::vector<std::string>{"", ""}));
+  m.type_labels = {1, 2};  // a count
+  EXPECT_EQ(mtp_elements(m), (std::vector<std::string>{"", ""}));
+  m.tag = "elements: Fe Qq";
   EXPECT_EQ(mtp_elements(m), (std::vector<std::string>{"", ""}));
 }
 

@@ -13,9 +13,10 @@
 #include "host/error.hpp"
 #include "host/mtp_basis.hpp"
 #include "host/mtp_summary.hpp"
+#include "io/eam_file.hpp"
 #include "io/find_potential.hpp"
+#include "io/load_potential.hpp"
 #include "io/mtp_file.hpp"
-#include "io/text_source.hpp"
 #include "tools/cli/commands.hpp"
 
 namespace grainfield {
@@ -70,6 +71,37 @@ json describe(const MtpModel& m) {
   return out;
 }
 
+json describe(const EamModel& m) {
+  json out;
+  out["kind"] = "embedded-atom potential";
+  out["format"] = m.kind == EamKind::funcfl  ? "eam (funcfl)"
+                  : m.kind == EamKind::alloy ? "eam/alloy"
+                                             : "eam/fs";
+  out["name"] = m.name;
+  out["species"] = json::array();
+  for (size_t s = 0; s < m.elements.size(); ++s)
+    out["species"].push_back({{"element", m.elements[s]}, {"mass", m.masses[s]}});
+  out["cutoff"] = m.cutoff;
+  out["n_rho"] = m.n_rho;
+  out["d_rho"] = m.d_rho;
+  out["rho_max"] = m.rho_max;
+  out["n_r"] = m.n_r;
+  out["d_r"] = m.d_r;
+  return out;
+}
+
+void print_eam(const json& out) {
+  fmt::print("{}: {}, {}\n", out["file"].get<std::string>(), out["kind"].get<std::string>(),
+             out["format"].get<std::string>());
+  for (const json& s : out["species"])
+    fmt::print("  {}  {:.6g} amu\n", s["element"].get<std::string>(), s["mass"].get<double>());
+  fmt::print("  cutoff {:.10g} A\n", out["cutoff"].get<double>());
+  fmt::print("  embedding: {} nodes of {:.10g}, a straight line beyond {:.10g}\n", out["n_rho"].get<int>(),
+             out["d_rho"].get<double>(), out["rho_max"].get<double>());
+  fmt::print("  densities and pair terms: {} nodes of {:.10g} A\n", out["n_r"].get<int>(),
+             out["d_r"].get<double>());
+}
+
 template <class T>
 std::string joined(const json& list) {
   return fmt::format("{}", fmt::join(list.get<std::vector<T>>(), " + "));
@@ -78,14 +110,15 @@ std::string joined(const json& list) {
 void print_mtp(const json& out) {
   fmt::print("{}: {}{}\n", out["file"].get<std::string>(), out["kind"].get<std::string>(),
              out["trained"] ? "" : ", an untrained template");
-  if (out["name"] != "") fmt::print("  name {}\n", out["name"].get<std::string>());
-  if (out["tag"] != "") fmt::print("  tag {}\n", out["tag"].get<std::string>());
-  for (const json& s : out["species"])
-    fmt::print("  type {}{}{}\n", s["type"].get<int>(),
-               s["element"] == "" ? "" : "  " + s["element"].get<std::string>(),
+  for (const char* key : {"name", "tag"})
+    if (const std::string text = out[key]; !text.empty()) fmt::print("  {} {}\n", key, text);
+  for (const json& s : out["species"]) {
+    const std::string element = s["element"];
+    fmt::print("  type {}{}{}{}\n", s["type"].get<int>(), element.empty() ? "" : "  ", element,
                s.contains("energy")
                    ? fmt::format("  energy of an isolated atom {:.10g} eV", s["energy"].get<double>())
                    : "");
+  }
   fmt::print("  cutoff {:.10g} A, meant for distances above {:.10g} A\n", out["cutoff"].get<double>(),
              out["min_distance"].get<double>());
   fmt::print("  {} radial functions of {} {} polynomials, scaling {:.10g}\n",
@@ -127,18 +160,8 @@ struct InfoCommand {
   std::vector<std::string> names;
   bool as_json = false;
 
-  // Kinds of potentials are told apart here.
   static json look(const std::string& file) {
-    bool is_mtp = false;
-    {
-      TextSource source(file);
-      std::string_view line;
-      is_mtp = source.peek(line) && line.substr(0, 3) == "MTP";
-    }
-    if (!is_mtp)
-      throw InputError(
-          fmt::format("{}, line 1: expected a moment tensor potential, which begins with 'MTP'", file));
-    json out = describe(read_mtp(file, {true}));
+    json out = is_mtp_file(file) ? describe(read_mtp(file, {true})) : describe(read_eam(file));
     out["file"] = file;
     return out;
   }
@@ -147,7 +170,7 @@ struct InfoCommand {
     json all = json::array();
     for (const std::string& name : names) {
       const json out = look(find_potential(name));
-      if (!as_json) print_mtp(out);
+      if (!as_json) out["kind"] == "moment tensor potential" ? print_mtp(out) : print_eam(out);
       all.push_back(out);
     }
     if (as_json)
@@ -213,7 +236,8 @@ void add_potential(CLI::App& app) {
   info_sub->add_flag("--json", info->as_json, "print JSON; several files give an array");
   info_sub->footer(
       "Examples:\n"
-      "  grainfield potential info fe.almtp");
+      "  grainfield potential info fe.almtp\n"
+      "  grainfield potential info Fe_mm.eam.fs --json");
   info_sub->callback([info] { info->run(); });
 
   auto create = std::make_shared<CreateCommand>();

@@ -58,10 +58,11 @@ void bench_eam(benchmark::State& state) {
   const Exec exec = bench::exec(static_cast<int>(state.range(1)));
   const EamModel m = model(copper);
   const auto potential = make_eam_potential(m, exec);
+  const double list_cutoff = m.cutoff + static_cast<double>(state.range(4));
   Batch batch(exec);
-  batch.build({&frame}, m.cutoff, m.cutoff / cells_per_cutoff);
+  batch.build({&frame}, list_cutoff, list_cutoff / cells_per_cutoff);
   NeighborList list(exec);
-  list.build(batch, m.cutoff);
+  list.build(batch, list_cutoff);
   Workspace scratch(exec);
   Buffer<double> energy(exec, batch.n_local()), force(exec, 3 * static_cast<int64_t>(batch.n_total())),
       virial(exec, 6 * static_cast<int64_t>(batch.n_total()));
@@ -84,12 +85,15 @@ void bench_eam(benchmark::State& state) {
                    n * neighbors * (65 + (state.range(2) != 0 ? 12 : 0)));
 }
 
+// skin: A by which the list is longer than the cutoff.
 void sizes(benchmark::internal::Benchmark* b) {
-  for (const int64_t copper : {0, 1})
-    for (const int64_t virial : {0, 1})
-      for (const int64_t threads : {1, 2})
-        for (const int64_t n : {16'000, 128'000, 1'000'000}) b->Args({n, threads, virial, copper});
-  b->ArgNames({"atoms", "threads", "virial", "Cu"})->UseRealTime()->Unit(benchmark::kMillisecond);
+  for (const int64_t copper : {0, 1}) {
+    for (const int64_t threads : {1, 2})
+      for (const int64_t n : {16'000, 128'000, 1'000'000}) b->Args({n, threads, 1, copper, 0});
+    b->Args({128'000, 1, 0, copper, 0});
+    b->Args({128'000, 1, 0, copper, 1});
+  }
+  b->ArgNames({"atoms", "threads", "virial", "Cu", "skin"})->UseRealTime()->Unit(benchmark::kMillisecond);
 }
 
 BENCHMARK(bench_eam)->Apply(sizes);

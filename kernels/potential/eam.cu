@@ -74,13 +74,14 @@ struct SpreadKernel {
 constexpr int64_t chunk = 256;
 
 // Atoms with a neighbor of another slab, at the faces of slabs, take the plain kernel.
-void force_range(Simd simd, const EamForceKernel& kernel, int64_t begin, int64_t end) {
+void force_range(Simd simd, bool at_faces, const EamForceKernel& kernel, int64_t begin, int64_t end) {
   const NeighborView& list = kernel.v.neighbors;
   const auto at_face = [&](int64_t i) {
     for (int64_t k = list.end(i); k > list.begin(i) && list.index[k - 1] >= kernel.v.n_local; --k)
       if (kernel.v.parent[list.index[k - 1]] < 0) return true;
     return false;
   };
+  if (!at_faces) return eam_force_rows(simd, kernel, begin, end);
   for (int64_t i = begin; i < end;) {
     int64_t stop = i;
     while (stop < end && !at_face(stop)) ++stop;
@@ -185,12 +186,15 @@ Condition EamPotential::evaluate(const Batch& batch, const NeighborList& list,
     });
   if (!output.energy && !forces) return {};
   for_each(exec, view.n_total, SpreadKernel{view.parent, slope.data, atoms.data, view.n_local});
+  const bool at_faces = !plain && std::any_of(view.parent + view.n_local, view.parent + view.n_total,
+                                              [](int32_t p) { return p < 0; });
   const EamForceKernel pairs{v, output.energy, output.force, output.virial};
   if (plain)
     for_each<8>(exec, view.n_local, pairs);
   else
-    for_each_range(exec, view.n_local, chunk,
-                   [&](int64_t begin, int64_t end, int) { force_range(exec.simd, pairs, begin, end); });
+    for_each_range(exec, view.n_local, chunk, [&](int64_t begin, int64_t end, int) {
+      force_range(exec.simd, at_faces, pairs, begin, end);
+    });
   if (forces)
     for_each(exec, view.n_total - view.n_local,
              EamGhostKernel{v, view, batch.cells(), cutoff_, output.force, output.virial});

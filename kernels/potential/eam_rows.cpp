@@ -35,20 +35,8 @@ GF_LANES V choose(Mask m, V a, V b) { return _mm512_mask_blend_pd(m, b, a); }
 GF_LANES V only_kept(Mask m, V a) { return _mm512_maskz_mov_pd(m, a); }
 GF_LANES V add_kept(V a, Mask m, V b) { return _mm512_mask_add_pd(a, m, a, b); }
 
-GF_LANES void root(V sq, V& r, V& over_r) {
-#ifdef GF_EAM_SQRT
-  r = _mm512_sqrt_pd(sq);
-  over_r = _mm512_div_pd(all(1), r);
-#else
-  // 1 / sqrt to 14 bits, doubled twice by Newton's step: right to the last bit or two.
-  V y = _mm512_rsqrt14_pd(sq);
-  const V half = mul(sq, all(0.5));
-  y = mul(y, _mm512_fnmadd_pd(mul(half, y), y, all(1.5)));
-  y = mul(y, _mm512_fnmadd_pd(mul(half, y), y, all(1.5)));
-  over_r = y;
-  r = mul(sq, y);
-#endif
-}
+GF_LANES V div(V a, V b) { return _mm512_div_pd(a, b); }
+GF_LANES V square_root(V a) { return _mm512_sqrt_pd(a); }
 
 // Whole part of a, also to m[8].
 GF_LANES V truncate(V a, int32_t* m) {
@@ -108,10 +96,8 @@ GF_LANES V choose(Mask m, V a, V b) { return _mm256_blendv_pd(b, a, m); }
 GF_LANES V only_kept(Mask m, V a) { return _mm256_and_pd(m, a); }
 GF_LANES V add_kept(V a, Mask m, V b) { return _mm256_add_pd(a, _mm256_and_pd(m, b)); }
 
-GF_LANES void root(V sq, V& r, V& over_r) {
-  r = _mm256_sqrt_pd(sq);
-  over_r = _mm256_div_pd(all(1), r);
-}
+GF_LANES V div(V a, V b) { return _mm256_div_pd(a, b); }
+GF_LANES V square_root(V a) { return _mm256_sqrt_pd(a); }
 
 GF_LANES V truncate(V a, int32_t* m) {
   const __m128i whole = _mm256_cvttpd_epi32(a);

@@ -24,6 +24,7 @@ const std::vector<AnalysisEntry>& registry() {
       virial_entry(),
       stress_entry(),
       grade_entry(),
+      structure_entry(),
       sfd_entry(),
       shells_entry(),
       entropy_entry(),

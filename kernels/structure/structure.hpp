@@ -35,6 +35,7 @@
 #pragma once
 
 #include "host/registry.hpp"
+#include "kernels/core/bits.hpp"
 #include "kernels/core/exec.hpp"
 #include "kernels/core/view.hpp"
 #include "kernels/neighbors/neighbor_list.hpp"
@@ -48,14 +49,6 @@ constexpr int cna_neighbors = 14;
 constexpr double cna_list_factor = 1.75;  // cutoff of the list over v^(1/3)
 constexpr double cna_reach_factor = 1.5;  // ghosts over the list
 
-GF_HD inline int bits_of(uint32_t set) {
-#if defined(__CUDA_ARCH__)
-  return __popc(set);
-#else
-  return __builtin_popcount(set);
-#endif
-}
-
 // How many of the 12 or 14 nearest neighbors `type` was told from.
 GF_HD inline int cna_shell(int32_t type) {
   return type == structure_other ? 0 : type == structure_bcc ? 14 : 12;
@@ -65,52 +58,57 @@ GF_HD inline int cna_shell(int32_t type) {
 constexpr double cna_half_way_twelve = 1.2071067811865476;  // (1 + sqrt 2)/2
 constexpr double cna_half_way_fourteen = 1.207;             // as OVITO
 
-// Squares of the local cutoffs, from the squares of the distances, ascending.
-GF_HD inline double cna_cutoff_sq_of_twelve(const double* d_sq) {
+// Squares of the local cutoffs, from the distances, ascending.
+GF_HD inline double cna_cutoff_sq_of_twelve(const double* d) {
   double sum = 0;
-  for (int k = 0; k < 12; ++k) sum += std::sqrt(d_sq[k]);
+  for (int k = 0; k < 12; ++k) sum += d[k];
   const double cutoff = sum / 12 * cna_half_way_twelve;
   return cutoff * cutoff;
 }
-GF_HD inline double cna_cutoff_sq_of_fourteen(const double* d_sq) {
-  double sum = 0;
-  for (int k = 0; k < 8; ++k) sum += std::sqrt(d_sq[k] / 0.75);
-  for (int k = 8; k < 14; ++k) sum += std::sqrt(d_sq[k]);
-  const double cutoff = sum / 14 * cna_half_way_fourteen;
+GF_HD inline double cna_cutoff_sq_of_fourteen(const double* d) {
+  double first = 0, second = 0;
+  for (int k = 0; k < 8; ++k) first += d[k];
+  for (int k = 8; k < 14; ++k) second += d[k];
+  const double cutoff = (1.1547005383792515 * first + second) / 14 * cna_half_way_fourteen;  // 2/sqrt(3)
   return cutoff * cutoff;
 }
 
 // Signatures from the sets of bonds: bit b of bonds[k] says that neighbors k and b are bonded (never k and
 // k).
 struct Signature {
-  int common = 0, bonds = 0;
-  bool forked = false;     // some common neighbor has two bonds or more to others
-  bool connected = false;  // all these bonds hang together
+  int common, bonds;
+  int most;  // bonds of one common neighbor to others
 };
-GF_HD inline Signature signature_of(const uint32_t* bonds, int n, uint32_t common) {
-  Signature s;
-  s.common = bits_of(common);
-  uint32_t bonded = 0, group = 0;
-  int ends = 0;
-  for (int b = 0; b < n; ++b) {
-    if (!(common >> b & 1)) continue;
-    const uint32_t others = bonds[b] & common;
-    const int degree = bits_of(others);
+GF_HD inline Signature signature_of(const uint32_t* bonds, uint32_t common) {
+  int ends = 0, most = 0;
+  for (uint32_t rest = common; rest != 0; rest &= rest - 1) {
+    const int degree = bits_of(bonds[lowest_bit(rest)] & common);
     ends += degree;
-    s.forked = s.forked || degree > 1;
-    if (degree == 0) continue;
-    bonded |= 1u << b;
-    if (group == 0) group = others | 1u << b;
+    most = degree > most ? degree : most;
   }
-  s.bonds = ends / 2;
-  for (bool grows = group != bonded; grows;) {  // add what hangs on the first group until nothing does
-    const uint32_t before = group;
-    for (int b = 0; b < n; ++b)
-      if (group >> b & 1) group |= bonds[b] & common;
-    grows = group != before && group != bonded;
+  return {bits_of(common), ends / 2, most};
+}
+
+// Of six common neighbors with two bonds each: a ring, or two triangles?
+GF_HD inline bool is_ring(const uint32_t* bonds, uint32_t common) {
+  const uint32_t beside = bonds[lowest_bit(common)] & common;
+  return (bonds[lowest_bit(beside)] & beside) == 0;
+}
+
+// Whether all bonds among the common neighbors hang together.
+GF_HD inline bool is_connected(const uint32_t* bonds, uint32_t common) {
+  int n_groups = 0;
+  while (common != 0) {
+    uint32_t edge = common & (0 - common), group = 0;  // grow a group from its lowest member
+    while (edge != 0) {
+      const uint32_t here = edge & (0 - edge);
+      group |= here;
+      edge = (edge | (bonds[lowest_bit(here)] & common)) & ~group;
+    }
+    n_groups += bits_of(group) > 1 ? 1 : 0;
+    common &= ~group;
   }
-  s.connected = group == bonded;
-  return s;
+  return n_groups <= 1;
 }
 
 GF_HD inline int32_t cna_type_of_twelve(const uint32_t* bonds) {
@@ -118,11 +116,11 @@ GF_HD inline int32_t cna_type_of_twelve(const uint32_t* bonds) {
   for (int k = 0; k < 12; ++k) {
     const int n_common = bits_of(bonds[k]);
     if (n_common != 4 && n_common != 5) return structure_other;
-    const Signature s = signature_of(bonds, 12, bonds[k]);
+    const Signature s = signature_of(bonds, bonds[k]);
     if (s.common == 4 && s.bonds == 2)
-      ++(s.forked ? n422 : n421);  // two bonds hang together where they share an atom
-    else if (s.common == 5 && s.bonds == 5 && s.connected)
-      ++n555;
+      ++(s.most == 1 ? n421 : n422);  // two bonds hang together where they share an atom
+    else if (s.common == 5 && s.bonds == 5)
+      ++n555;  // five atoms have no two groups with five bonds
     else
       return structure_other;
   }
@@ -137,10 +135,11 @@ GF_HD inline int32_t cna_type_of_fourteen(const uint32_t* bonds) {
   for (int k = 0; k < 14; ++k) {
     const int n_common = bits_of(bonds[k]);
     if (n_common != 4 && n_common != 6) return structure_other;
-    const Signature s = signature_of(bonds, 14, bonds[k]);
-    if (s.common == 4 && s.bonds == 4 && s.connected)
-      ++n444;
-    else if (s.common == 6 && s.bonds == 6 && s.connected)
+    const Signature s = signature_of(bonds, bonds[k]);
+    if (s.common == 4 && s.bonds == 4)
+      ++n444;  // four atoms have no two groups with four bonds
+    else if (s.common == 6 && s.bonds == 6 &&
+             (s.most == 2 ? is_ring(bonds, bonds[k]) : is_connected(bonds, bonds[k])))
       ++n666;
     else
       return structure_other;
@@ -174,12 +173,16 @@ GF_HD inline void cna_bonds(const Vec3* r, int n, double cutoff_sq, uint32_t* bo
 GF_HD inline int32_t cna_type(const BatchView& batch, int64_t i, const NearestNeighbors& near) {
   if (near.n < 12) return structure_other;
   Vec3 r[cna_neighbors];
-  for (int k = 0; k < near.n; ++k) r[k] = batch.position(near.index[k]) - batch.position(i);
+  double d[cna_neighbors];
+  for (int k = 0; k < near.n; ++k) {
+    r[k] = batch.position(near.index[k]) - batch.position(i);
+    d[k] = std::sqrt(near.d_sq[k]);
+  }
   uint32_t bonds[cna_neighbors];
-  cna_bonds(r, 12, cna_cutoff_sq_of_twelve(near.d_sq), bonds);
+  cna_bonds(r, 12, cna_cutoff_sq_of_twelve(d), bonds);
   const int32_t type = cna_type_of_twelve(bonds);
   if (type != structure_other || near.n < 14) return type;
-  cna_bonds(r, 14, cna_cutoff_sq_of_fourteen(near.d_sq), bonds);
+  cna_bonds(r, 14, cna_cutoff_sq_of_fourteen(d), bonds);
   return cna_type_of_fourteen(bonds);
 }
 

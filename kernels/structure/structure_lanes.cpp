@@ -70,6 +70,8 @@ GF_INLINE int32_t structure_of(const StructureTask& task, int64_t i, int32_t* ne
     x[k] = dx[j], y[k] = dy[j], z[k] = dz[j], sorted[k] = d_sq[j], at[k] = index[j];
   }
   for (int k = cna_neighbors; k < 16; ++k) x[k] = y[k] = z[k] = std::numeric_limits<double>::infinity();
+  sorted[14] = sorted[15] = 0;
+  for (int k = 0; k < 16; k += width) L::store(sorted + k, L::root(L::load(sorted + k)));
   const double twelve = cna_cutoff_sq_of_twelve(sorted), fourteen = cna_cutoff_sq_of_fourteen(sorted);
   alignas(64) uint64_t bonds_12[16], bonds_14[16];
   for (int a = 0; a < 16; a += width) {

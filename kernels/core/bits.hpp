@@ -1,4 +1,4 @@
-// Sets of up to 32 members as the bits of a word.
+// Bits of words, on every processor.
 #pragma once
 
 #include <cstdint>
@@ -7,20 +7,35 @@
 
 namespace grainfield {
 
-GF_HD inline int bits_of(uint32_t set) {
+// How many bits are set.
+GF_HD inline int count_bits(uint32_t word) {
 #if defined(__CUDA_ARCH__)
-  return __popc(set);
+  return __popc(word);
 #else
-  return __builtin_popcount(set);
+  return __builtin_popcount(word);
+#endif
+}
+GF_HD inline int count_bits(uint64_t word) {
+#if defined(__CUDA_ARCH__)
+  return __popcll(word);
+#else
+  return __builtin_popcountll(word);
 #endif
 }
 
-// Of a set that is not empty.
-GF_HD inline int lowest_bit(uint32_t set) {
+// The number of the lowest bit that is set; `word` is not 0.
+GF_HD inline int lowest_bit(uint32_t word) {
 #if defined(__CUDA_ARCH__)
-  return __ffs(static_cast<int>(set)) - 1;
+  return __ffs(static_cast<int>(word)) - 1;
 #else
-  return __builtin_ctz(set);
+  return __builtin_ctz(word);
+#endif
+}
+GF_HD inline int lowest_bit(uint64_t word) {
+#if defined(__CUDA_ARCH__)
+  return __ffsll(static_cast<long long>(word)) - 1;
+#else
+  return __builtin_ctzll(word);
 #endif
 }
 

@@ -82,11 +82,11 @@ struct Signature {
 GF_HD inline Signature signature_of(const uint32_t* bonds, uint32_t common) {
   int ends = 0, most = 0;
   for (uint32_t rest = common; rest != 0; rest &= rest - 1) {
-    const int degree = bits_of(bonds[lowest_bit(rest)] & common);
+    const int degree = count_bits(bonds[lowest_bit(rest)] & common);
     ends += degree;
     most = degree > most ? degree : most;
   }
-  return {bits_of(common), ends / 2, most};
+  return {count_bits(common), ends / 2, most};
 }
 
 // Of six common neighbors with two bonds each: a ring, or two triangles?
@@ -105,7 +105,7 @@ GF_HD inline bool is_connected(const uint32_t* bonds, uint32_t common) {
       group |= here;
       edge = (edge | (bonds[lowest_bit(here)] & common)) & ~group;
     }
-    n_groups += bits_of(group) > 1 ? 1 : 0;
+    n_groups += count_bits(group) > 1 ? 1 : 0;
     common &= ~group;
   }
   return n_groups <= 1;
@@ -114,7 +114,7 @@ GF_HD inline bool is_connected(const uint32_t* bonds, uint32_t common) {
 GF_HD inline int32_t cna_type_of_twelve(const uint32_t* bonds) {
   int n421 = 0, n422 = 0, n555 = 0;
   for (int k = 0; k < 12; ++k) {
-    const int n_common = bits_of(bonds[k]);
+    const int n_common = count_bits(bonds[k]);
     if (n_common != 4 && n_common != 5) return structure_other;
     const Signature s = signature_of(bonds, bonds[k]);
     if (s.common == 4 && s.bonds == 2)
@@ -133,7 +133,7 @@ GF_HD inline int32_t cna_type_of_twelve(const uint32_t* bonds) {
 GF_HD inline int32_t cna_type_of_fourteen(const uint32_t* bonds) {
   int n444 = 0, n666 = 0;
   for (int k = 0; k < 14; ++k) {
-    const int n_common = bits_of(bonds[k]);
+    const int n_common = count_bits(bonds[k]);
     if (n_common != 4 && n_common != 6) return structure_other;
     const Signature s = signature_of(bonds, bonds[k]);
     if (s.common == 4 && s.bonds == 4)

@@ -295,7 +295,7 @@ struct VoronoiCell {
       free &= free - 1;
       if (k == 0) first_new = a;
       const int e = list[k], v = e >> 2, u = twin[e] >> 2, p = plane[e], q = plane[next(e)];
-      const double part = s[u] < 0 ? s[u] / (s[u] - s[v]) : 0;
+      const double part = (s[u] < 0 ? s[u] : 0.0) / (s[u] - s[v]);
       x[a] = x[u] + part * (x[v] - x[u]);
       y[a] = y[u] + part * (y[v] - y[u]);
       z[a] = z[u] + part * (z[v] - z[u]);

@@ -15,9 +15,10 @@
 namespace grainfield {
 namespace {
 
-constexpr double list_spacings = 1.9;   // the neighbor list's cutoff in units of the spacing of the atoms
+constexpr double list_spacings = 2.0;   // the neighbor list's cutoff in units of the spacing of the atoms
 constexpr double reach_spacings = 2.6;  // ghosts of the first pass reach so far
-constexpr int64_t tier_bytes = 32 << 20;  // for the cells that need more memory or more neighbors, together
+// For the cells that need more memory or more neighbors, together: of one cache, or of many threads.
+int64_t tier_bytes(const Exec& exec) { return exec.on_gpu() ? 256 << 20 : 4 << 20; }
 
 const AnalysisInfo& info() {
   static const AnalysisInfo value{
@@ -70,12 +71,25 @@ struct SlabArrays {
   static constexpr int64_t bytes_per_atom = 3 * 8 + (2 + VoronoiResult::n_index + 2) * 4;
 };
 
+// An array of the processor as the host sees it: itself, or a copy.
 template <class T>
-std::vector<T> to_host(const Exec& exec, const T* data, int64_t n) {
-  std::vector<T> host(static_cast<size_t>(n));
-  copy_to_host(exec, host.data(), data, host.size() * sizeof(T));
-  return host;
-}
+class OnHost {
+ public:
+  OnHost() = default;
+  OnHost(const Exec& exec, const T* data, int64_t n) : data_(data) {
+    if (!exec.on_gpu()) return;
+    copy_.resize(static_cast<size_t>(n));
+    copy_to_host(exec, copy_.data(), data, copy_.size() * sizeof(T));
+    data_ = copy_.data();
+  }
+  OnHost(OnHost&&) noexcept = default;
+  OnHost& operator=(OnHost&&) noexcept = default;
+  const T& operator[](size_t i) const { return data_[i]; }
+
+ private:
+  std::vector<T> copy_;
+  const T* data_ = nullptr;
+};
 
 class VoronoiAnalysis final : public Analysis {
  public:
@@ -173,7 +187,7 @@ class VoronoiAnalysis final : public Analysis {
     if (with_list) needs.cutoff = params_.list_radius;
     needs.reach = reach;
     needs.bytes_per_atom = SlabArrays::bytes_per_atom + 16;
-    needs.bytes = 2 * tier_bytes;
+    needs.bytes = tier_bytes(exec_);
     return needs;
   }
 
@@ -184,7 +198,7 @@ class VoronoiAnalysis final : public Analysis {
     const int64_t n = batch.n_local();
     if (n == 0) return;
     SlabArrays arrays(slab.scratch, n);
-    const std::vector<int64_t> source = to_host(exec_, batch.source().data, n);
+    const OnHost<int64_t> source(exec_, batch.source().data, n);
     VoronoiParams params = params_;
     params.reach = reach;
     const int wanted = list_faces ? round : -1;
@@ -210,21 +224,23 @@ class VoronoiAnalysis final : public Analysis {
     }
 
     std::vector<int32_t> pending;
-    std::vector<CellState> state(static_cast<size_t>(n), CellState::incomplete);
+    OnHost<CellState> state;
     if (round == 0) {
       const VoronoiFromList task{batch.view(), slab.list->view(), params, arrays.out};
       if (exec_.on_gpu() || exec_.plain)
         for_each(exec_, n, task);
       else
         voronoi_simd(exec_, task);
-      state = to_host(exec_, arrays.out.state, n);
+      state = {exec_, arrays.out.state, n};
     }
     for (size_t k = 0; k < static_cast<size_t>(n); ++k) {
-      if (state[k] == CellState::complete || state[k] == CellState::empty || state[k] == CellState::coincident) continue;
+      if (round == 0 && (state[k] == CellState::complete || state[k] == CellState::empty ||
+                         state[k] == CellState::coincident))
+        continue;
       if (round_[static_cast<size_t>(source[k])] == wanted) pending.push_back(static_cast<int32_t>(k));
     }
     complete(context.frame, batch, params, arrays, source, pending);
-    if (!pending.empty() || round > 0) state = to_host(exec_, arrays.out.state, n);
+    state = {exec_, arrays.out.state, n};
     if (list_faces)
       place_faces(batch, source, first, wanted, face_neighbor, face_area, face_distance);
     else
@@ -233,7 +249,7 @@ class VoronoiAnalysis final : public Analysis {
 
   // The cells of `atoms` from all atoms within params.reach, with as much memory as they need.
   void complete(const Frame& frame, const Batch& batch, const VoronoiParams& params, const SlabArrays& arrays,
-                const std::vector<int64_t>& source, std::vector<int32_t> atoms) {
+                const OnHost<int64_t>& source, std::vector<int32_t> atoms) {
     Buffer<int32_t> device_atoms(exec_);
     Buffer<unsigned char> memory(exec_);
     for (int32_t vertices = 128; !atoms.empty(); vertices *= 4) {
@@ -245,7 +261,7 @@ class VoronoiAnalysis final : public Analysis {
       task.planes = 2 * vertices;
       task.candidates = 4 * vertices;
       const auto each = static_cast<int64_t>(VoronoiFromCells::bytes(task.vertices, task.planes, task.candidates));
-      const int64_t at_once = std::clamp<int64_t>(tier_bytes / each, 1, static_cast<int64_t>(atoms.size()));
+      const int64_t at_once = std::clamp<int64_t>(tier_bytes(exec_) / each, 1, static_cast<int64_t>(atoms.size()));
       memory.resize(at_once * each, "Voronoi cells");
       task.memory = memory.data();
       device_atoms.upload(atoms, "atoms");
@@ -253,7 +269,7 @@ class VoronoiAnalysis final : public Analysis {
         task.atoms = device_atoms.data() + begin;
         for_each(exec_, std::min(at_once, static_cast<int64_t>(atoms.size()) - begin), task, 0, 4);
       }
-      const std::vector<CellState> state = to_host(exec_, arrays.out.state, arrays.n);
+      const OnHost<CellState> state(exec_, arrays.out.state, arrays.n);
       std::vector<int32_t> larger;
       for (const int32_t i : atoms) {
         const CellState s = state[static_cast<size_t>(i)];
@@ -267,15 +283,13 @@ class VoronoiAnalysis final : public Analysis {
   }
 
   // Puts what a pass yielded in the order of the input: of all atoms, or of some.
-  void store(const Batch& batch, const SlabArrays& arrays, const std::vector<int64_t>& source, const std::vector<int32_t>* atoms,
-             const std::vector<CellState>& state, int round) {
+  void store(const Batch& batch, const SlabArrays& arrays, const OnHost<int64_t>& source, const std::vector<int32_t>* atoms,
+             const OnHost<CellState>& state, int round) {
     const int64_t n = arrays.n;
     const VoronoiOutput& out = arrays.out;
-    const std::vector<double> volume = to_host(exec_, out.volume, n), area = to_host(exec_, out.area, n),
-                              radius = to_host(exec_, out.radius, n);
-    const std::vector<int32_t> faces = to_host(exec_, out.faces, n),
-                               coordination = to_host(exec_, out.coordination, n),
-                               index = to_host(exec_, out.index, VoronoiResult::n_index * n);
+    const OnHost<double> volume(exec_, out.volume, n), area(exec_, out.area, n), radius(exec_, out.radius, n);
+    const OnHost<int32_t> faces(exec_, out.faces, n), coordination(exec_, out.coordination, n),
+        index(exec_, out.index, VoronoiResult::n_index * n);
     const auto n_stored = atoms ? atoms->size() : static_cast<size_t>(n);
     for (size_t m = 0; m < n_stored; ++m) {
       const size_t k = atoms ? static_cast<size_t>((*atoms)[m]) : m;
@@ -324,13 +338,13 @@ class VoronoiAnalysis final : public Analysis {
       });
   }
 
-  void place_faces(const Batch& batch, const std::vector<int64_t>& source, const std::vector<int64_t>& first,
+  void place_faces(const Batch& batch, const OnHost<int64_t>& source, const std::vector<int64_t>& first,
                    int wanted, const Buffer<int32_t>& neighbor, const Buffer<double>& area,
                    const Buffer<double>& distance) {
-    const std::vector<int64_t> all_sources = to_host(exec_, batch.source().data, batch.n_total());
+    const OnHost<int64_t> all_sources(exec_, batch.source().data, batch.n_total());
     const std::vector<int32_t> j = neighbor.to_vector();
     const std::vector<double> a = area.to_vector(), d = distance.to_vector();
-    for (size_t k = 0; k < source.size(); ++k) {
+    for (size_t k = 0; k + 1 < first.size(); ++k) {
       const auto i = static_cast<size_t>(source[k]);
       if (round_[i] != wanted) continue;
       auto at = static_cast<size_t>(offset_->integer[i]);

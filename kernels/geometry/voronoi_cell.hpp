@@ -41,6 +41,8 @@ struct VoronoiTolerance {
   static constexpr double last = 1e-7;
   // A face counts where its area exceeds this part of the surface of the cell.
   static constexpr double face = 1e-9;
+  // Edges of a face that turn by less (radians) are one, in cells with faces that do not count.
+  static constexpr double corner = 1e-4;
   // Below this part of the surface an area is summed again, from its own corner.
   static constexpr double small_face = 1e-3;
 };
@@ -207,36 +209,68 @@ struct VoronoiCell {
           edge_of[p] = t;
         }
       }
-    finish_faces(*this, rules, result);
+    finish_faces(*this, rules, shortest_sq, result);
     return result;
   }
 
   // Areas, volume and counts from the area vectors, of a cell of either schedule. Leaves the areas in ax.
   template <class Cell>
-  static GF_HD void finish_faces(Cell& cell, const VoronoiCounts& rules, VoronoiResult& result) {
+  static GF_HD void finish_faces(Cell& cell, const VoronoiCounts& rules, double shortest_sq, VoronoiResult& result) {
     double surface = 0;
     for (int p = 0; p < cell.n_planes; ++p) {
       const double a = 0.5 * (cell.nx[p] * cell.ax[p] + cell.ny[p] * cell.ay[p] + cell.nz[p] * cell.az[p]);
       cell.ax[p] = a > 0 ? a : 0;
       surface += cell.ax[p];
     }
+    bool has_slivers = false;
+    for (int p = 0; p < cell.n_planes; ++p) {
+      if (cell.edge_of[p] < 0) continue;
+      if (cell.ax[p] < VoronoiTolerance::small_face * surface) cell.ax[p] = own_area(cell, p);
+      has_slivers = has_slivers || !(cell.ax[p] > VoronoiTolerance::face * surface);
+    }
     double volume = 0, area = 0;
     for (int p = 0; p < cell.n_planes; ++p) {
       if (cell.edge_of[p] < 0) continue;
-      double a = cell.ax[p];
-      if (a < VoronoiTolerance::small_face * surface) a = cell.ax[p] = own_area(cell, p);
+      const double a = cell.ax[p];
       area += a;
       volume += a * cell.d[p];
       if (!(a > VoronoiTolerance::face * surface)) continue;
       ++result.faces;
       if (cell.id[p] < 0 || !(a > rules.face_threshold * surface) || a < rules.face_area_min) continue;
       ++result.coordination;
-      const int n = cell.n_edges[p] - 3;
+      const int n = (has_slivers ? corners(cell, p, shortest_sq) : cell.n_edges[p]) - 3;
       if (n >= 0 && n < VoronoiResult::n_index) ++result.index[n];
     }
     cell.surface = surface;
     result.area = area;
     result.volume = volume / 3;
+  }
+
+  // Corners of a face: where its edges longer than the shortest turn. A sliver beside part of an edge, which
+  // does not count as a face, makes two edges of it, but no corner.
+  template <class Cell>
+  static GF_HD int corners(const Cell& cell, int p, double shortest_sq) {
+    const int first = cell.edge_of[p];
+    int n = 0, e = first, closing = -1;  // closing: the first long edge, met again at the end
+    double bx = 0, by = 0, bz = 0;       // the long edge before
+    for (;;) {
+      const int v = e >> 2, t = cell.twin[e], u = t >> 2;
+      const double lx = cell.x[u] - cell.x[v], ly = cell.y[u] - cell.y[v], lz = cell.z[u] - cell.z[v];
+      const double length_sq = lx * lx + ly * ly + lz * lz;
+      if (length_sq > shortest_sq) {
+        if (closing >= 0) {
+          const double cx = by * lz - bz * ly, cy = bz * lx - bx * lz, cz = bx * ly - by * lx;
+          const double least = VoronoiTolerance::corner * VoronoiTolerance::corner * length_sq;
+          n += cx * cx + cy * cy + cz * cz > least * (bx * bx + by * by + bz * bz) ? 1 : 0;
+          if (e == closing) return n;
+        } else {
+          closing = e;
+        }
+        bx = lx, by = ly, bz = lz;
+      }
+      e = 4 * u + ((t & 3) + 2) % 3;
+      if (e == first && closing < 0) return 0;  // no edge is long
+    }
   }
 
   // Area of a face relative to one of its vertices: to rounding of the face's own size.

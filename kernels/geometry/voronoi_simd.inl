@@ -155,7 +155,7 @@ struct alignas(64) SmallVoronoiCell {
       edge_of[q] = e;
       edge_of[p] = t;
     }
-    VoronoiCell::finish_faces(*this, rules, result);
+    VoronoiCell::finish_faces(*this, rules, shortest_sq, result);
     return result;
   }
 

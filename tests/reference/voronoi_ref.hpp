@@ -2,6 +2,7 @@
 // other plane in the plane itself. Slow, and shares no step with the kernel.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -56,6 +57,9 @@ inline VoronoiCell voronoi_cell(const Frame& frame, size_t i, int images, const 
         face.distance = dot(face.normal, on_wall - ri);
         cell.faces.push_back(face);
       }
+  // Near planes first: the faces of far ones vanish sooner.
+  std::sort(cell.faces.begin(), cell.faces.end(),
+            [](const VoronoiFace& f, const VoronoiFace& g) { return f.distance < g.distance; });
   double longest = 0;
   for (int k = 0; k < 3; ++k) longest += norm(box.edge(k));
   for (size_t f = 0; f < cell.faces.size(); ++f) {

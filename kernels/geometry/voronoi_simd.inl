@@ -3,7 +3,8 @@
 //
 // SmallVoronoiCell is the same polyhedron as VoronoiCell, with the same steps in the same order and to the same
 // bits, for cells of at most 64 vertices: sets of vertices are the bits of one word, and distances of vertices
-// from a plane are taken eight at a time.
+// from a plane are taken eight at a time. It tries one tolerance only: cells with a cut that has no single ring
+// are left to VoronoiFromCells, as are those that need more memory or more neighbors.
 
 // Eight lanes: one AVX-512 register, or what the compiler makes of them elsewhere.
 typedef double Lanes8 __attribute__((vector_size(64)));
@@ -56,7 +57,7 @@ struct alignas(64) SmallVoronoiCell {
   uint8_t byte_numbers[64];
   uint64_t alive = 0;
   int32_t n_planes = 0;
-  double half_edge = 0, widest = 0, surface = 0;
+  double half_edge = 0, surface = 0;
 
   SmallVoronoiCell() {
     std::memset(static_cast<void*>(x), 0, sizeof x + sizeof y + sizeof z + sizeof s);
@@ -78,7 +79,6 @@ struct alignas(64) SmallVoronoiCell {
 
   void begin(double half) {
     half_edge = half;
-    widest = 0;
     n_planes = 6;
     alive = 0xff;
     for (int v = 0; v < 8; ++v) x[v] = half * cube_x[v], y[v] = half * cube_y[v], z[v] = half * cube_z[v];
@@ -104,8 +104,7 @@ struct alignas(64) SmallVoronoiCell {
     }
     outside &= alive;
     if (outside == 0) return Cut::none;
-    const Cut done = remove(outside, n, distance, owner);
-    return __builtin_expect(done == Cut::failed, 0) ? cut_wider(n, distance, owner) : done;
+    return remove(outside, n, distance, owner);
   }
 
   double radius_sq() const {
@@ -238,22 +237,6 @@ struct alignas(64) SmallVoronoiCell {
     id[h] = owner;
     ++n_planes;
     return Cut::cut;
-  }
-
-  Cut cut_wider(Vec3 n, double distance, int32_t owner) {
-    for (double tolerance = VoronoiTolerance::touch * VoronoiTolerance::widen; tolerance <= VoronoiTolerance::last;
-         tolerance *= VoronoiTolerance::widen) {
-      uint64_t outside = 0;
-      for (uint64_t bits = alive; bits != 0; bits &= bits - 1) {
-        const int v = __builtin_ctzll(bits);
-        if (s[v] > tolerance * half_edge) outside |= uint64_t{1} << v;
-      }
-      const Cut done = outside == 0 ? Cut::none : remove(outside, n, distance, owner);
-      if (done == Cut::failed) continue;
-      widest = tolerance > widest ? tolerance : widest;
-      return done;
-    }
-    return Cut::failed;
   }
 };
 

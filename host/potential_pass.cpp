@@ -69,6 +69,7 @@ void PotentialPass::compute(FrameContext& context, const SlabContext& slab) {
     sums.resize(static_cast<size_t>(potential_->n_coefficients()));
     output.gradient_sum = sums.data();
   }
+  const StageClock::Scope timed(context.clock, "potential");
   const Condition close = potential_->evaluate(batch, *slab.list, species_of_type_, output, slab.scratch);
 
   const Exec& exec = batch.exec();
@@ -103,7 +104,6 @@ void PotentialPass::compute(FrameContext& context, const SlabContext& slab) {
     gradient_sum.resize(sums.size());
     for (size_t l = 0; l < sums.size(); ++l) gradient_sum[l] += sums[l];
   }
-  (void)context;
 }
 
 void PotentialPass::note(FrameContext& context) {

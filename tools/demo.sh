@@ -27,8 +27,8 @@ say 3 "build a polycrystal of bcc iron with 8 grains, in $output"
 run build polycrystal --structure bcc --lattice 2.83 --element Fe --atoms 17400 --grains 8 --seed 4 \
   --min-distance 2.0 -o fe-polycrystal.h5
 say 4 "analyze it"
-run analyze fe-polycrystal.h5 --compute density,coordination,rdf,density-profile,density-grid \
-  --structure bcc --lattice 2.83 --set density-grid.spacing=1 --set rdf.bin=0.05 -o fe-results.h5
+run analyze fe-polycrystal.h5 --compute density,coordination,rdf,density-grid,structure,voronoi,energy,stress \
+  --potential Fe_mm.eam.fs --structure bcc --lattice 2.83 --set density-grid.spacing=1 --set rdf.bin=0.05 -o fe-results.h5
 say 5 "draw the results"
 "$OLDPWD/tools/plot.py" fe-results.h5 -o fe-results.png
 

@@ -10,6 +10,7 @@ packages=(
   libopenblas-dev  # products of matrices: extrapolation grades
   libgtest-dev libbenchmark-dev
   voro++-dev       # the tests compare Voronoi cells with it
+  lammps-data      # EAM potentials that `--potential NAME` finds; the demo uses one
   python3-h5py python3-matplotlib python3-numpy  # tools/plot.py and the test of the H5MD rules
 )
 

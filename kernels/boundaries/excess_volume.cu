@@ -24,7 +24,7 @@ const AnalysisInfo& info() {
         "number n of boundaries in the cell; default: those that density-profile finds", 1, 1e6},
        {"distance", ParameterKind::real, "10", "A",
         "atoms up to this far from a plane count to its Voronoi sum", 1e-3, 1e6},
-       volume_parameter("none", "; none: the box alone")},
+       volume_parameter("voronoi", "; none: the box alone")},
       {},
       {{"excess_volume/boundaries", "", "", "number of boundaries"},
        {"excess_volume/box", "A", "",

@@ -50,11 +50,14 @@ struct PackKernel {
   const int32_t* species_of_type;
   EamAtom* atoms;
   int32_t* species;
+  Condition* unknown;  // atoms of a type that is no species of the potential
 
   template <class Team>
   GF_HD void operator()(Team, int64_t i) const {
     atoms[i] = {batch.x[i], batch.y[i], batch.z[i], 0};
-    species[i] = species_of_type[batch.type[i]];
+    const int32_t s = species_of_type[batch.type[i]];
+    species[i] = s < 0 ? 0 : s;
+    if (s < 0) record(unknown, i);
   }
 };
 
@@ -157,11 +160,11 @@ Condition EamPotential::evaluate(const Batch& batch, const NeighborList& list,
   if (list.view().cutoff < cutoff_)
     throw UsageError(fmt::format("{}: expected a neighbor list of {:g} A at least, found {:g} A", name_,
                                  cutoff_, list.view().cutoff));
-  for (size_t t = 0; t < species_of_type.size(); ++t)
-    if (species_of_type[t] < 0 || species_of_type[t] >= tables_.n_species)
+  for (size_t t = 0; t < species_of_type.size(); ++t)  // -1: a type without atoms
+    if (species_of_type[t] < -1 || species_of_type[t] >= tables_.n_species)
       throw UsageError(fmt::format("{}: expected a species from 0 to {} for type {}, found {}", name_,
                                    tables_.n_species - 1, t, species_of_type[t]));
-  if (output.grade || output.gradient)
+  if (output.grade || output.gradient || output.gradient_sum)
     throw UsageError(
         fmt::format("{}: an embedded-atom potential has neither grades nor coefficients", name_));
 
@@ -172,7 +175,14 @@ Condition EamPotential::evaluate(const Batch& batch, const NeighborList& list,
   const Span<int32_t> of_type = scratch.take<int32_t>(n_types, "species of types");
   copy_to_processor(exec, of_type.data, species_of_type.data(),
                     static_cast<size_t>(n_types) * sizeof(int32_t));
-  for_each(exec, view.n_total, PackKernel{view, of_type.data, atoms.data, species.data});
+  const Span<Condition> unknown = scratch.take<Condition>(1, "unknown species");
+  Condition found;
+  copy_to_processor(exec, unknown.data, &found, sizeof found);
+  for_each(exec, view.n_total, PackKernel{view, of_type.data, atoms.data, species.data, unknown.data});
+  copy_to_host(exec, &found, unknown.data, sizeof found);
+  if (found.count > 0)
+    throw UsageError(
+        fmt::format("{}: expected atoms of its species, found {} of others", name_, found.count));
 
   const EamView v{tables_, atoms.data, species.data, view.parent, view.n_local, list.view()};
   const bool forces = output.force || output.virial;

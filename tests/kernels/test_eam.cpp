@@ -391,7 +391,9 @@ TEST(Eam, BadUse) {
   output.energy = energy.data();
   EXPECT_THROW(potential->evaluate(batch, short_list, {0, 1}, output, scratch), UsageError);
   EXPECT_THROW(potential->evaluate(batch, list, {0, 2}, output, scratch), UsageError);
+  EXPECT_THROW(potential->evaluate(batch, list, {-2, 1}, output, scratch), UsageError);
   EXPECT_THROW(potential->evaluate(batch, list, {-1, 1}, output, scratch), UsageError);
+  EXPECT_NO_THROW(potential->evaluate(batch, list, {0, 1, -1}, output, scratch));  // no atom has type 2
   EamModel broken = model;
   broken.pair.pop_back();
   EXPECT_THROW(make(broken), UsageError);

@@ -76,6 +76,20 @@ struct VoronoiCandidates {
   int32_t capacity = 0;
   int32_t n = 0;
 
+  // The vertices of the cell so far: atoms whose planes lie beyond all of them are left out. n = 0: none is.
+  const double *vx = nullptr, *vy = nullptr, *vz = nullptr;
+  int32_t n_vertices = 0;
+
+  // half: the plane's distance times that of the atom, A^2.
+  GF_HD bool can_cut(Vec3 r, double half) const {
+    if (n_vertices == 0) return true;
+    double most = -1;
+    for (int v = 0; v < n_vertices; ++v) {
+      const double along = r.x * vx[v] + r.y * vy[v] + r.z * vz[v];
+      most = along > most ? along : most;
+    }
+    return most > half;
+  }
   GF_HD void add(const Candidate& c) {
     if (n < capacity) data[n] = c;
     ++n;  // beyond the capacity they are counted only
@@ -140,6 +154,13 @@ struct VoronoiBuilder {
     return params.radius ? params.largest_radius * params.largest_radius - radius_sq_of(i) : 0.0;
   }
 
+  // Adds atom j at r, unless its plane passes the cell by.
+  GF_HD void consider(VoronoiCandidates& near, Vec3 r, double d_sq, int32_t j) const {
+    const double shift = params.radius ? radius_sq_of(j) - radius_sq_of(i) : 0.0;
+    // 1e-9: rounding costs no atom.
+    if (near.can_cut(r, 0.5 * (d_sq - shift) - 1e-9 * d_sq)) near.add({d_sq, r, j});
+  }
+
   // Half edge of the cube that a cell starts from, and whether its faces are walls.
   GF_HD static double cube(double reach, double bound, bool& closed) {
     closed = bound > 0 && bound <= 0.51 * reach;
@@ -166,6 +187,10 @@ struct VoronoiBuilder {
     double security = security_radius(cell.radius_sq(), w);
     double inner = 0, outer = first_shell < reach ? first_shell : reach;
     for (;;) {
+      near.vx = cell.vx;
+      near.vy = cell.vy;
+      near.vz = cell.vz;
+      near.n_vertices = inner > 0 ? cell.list_vertices() : 0;
       near.n = 0;
       gather(near, inner, outer);
       while (near.n > near.capacity) {  // fewer at a time
@@ -198,7 +223,9 @@ struct VoronoiBuilder {
       if (outer >= security) return CellState::complete;
       if (outer >= reach) return CellState::incomplete;
       inner = outer;
-      outer = outer * 1.3 < reach ? outer * 1.3 : reach;
+      // Not beyond what can matter now.
+      const double next = outer * 1.3 < security ? outer * 1.3 : security * (1 + 1e-12);
+      outer = next < reach ? next : reach;
     }
   }
 

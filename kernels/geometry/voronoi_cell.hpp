@@ -66,6 +66,7 @@ struct VoronoiResult {
 struct VoronoiCell {
   int32_t max_vertices = 0, max_planes = 0;  // multiples of 64
   double *x, *y, *z;                         // [max_vertices] A, relative to the atom
+  double *vx, *vy, *vz;                      // [max_vertices] the vertices without gaps, after list_vertices()
   double* s;                                 // [max_vertices] distance beyond the plane of the last cut
   double *nx, *ny, *nz, *d;                  // [max_planes] unit normals, distances (A)
   double *ax, *ay, *az;                      // [max_planes] twice the face's area vector
@@ -83,7 +84,7 @@ struct VoronoiCell {
   double surface = 0;    // A^2, after measure()
 
   static constexpr GF_HD size_t bytes(int32_t vertices, int32_t planes) {
-    return static_cast<size_t>(vertices) * (4 * 8 + 2 * 4 * 4 + 3 * 4) + static_cast<size_t>(vertices / 64) * 16 +
+    return static_cast<size_t>(vertices) * (7 * 8 + 2 * 4 * 4 + 3 * 4) + static_cast<size_t>(vertices / 64) * 16 +
            static_cast<size_t>(planes) * (7 * 8 + 4 * 4);
   }
 
@@ -94,7 +95,10 @@ struct VoronoiCell {
     y = x + vertices;
     z = y + vertices;
     s = z + vertices;
-    nx = s + vertices;
+    vx = s + vertices;
+    vy = vx + vertices;
+    vz = vy + vertices;
+    nx = vz + vertices;
     ny = nx + planes;
     nz = ny + planes;
     d = nz + planes;
@@ -175,6 +179,19 @@ struct VoronoiCell {
         most = r_sq > most ? r_sq : most;
       }
     return most;
+  }
+
+  // Copies the vertices to vx, vy, vz; returns their number.
+  GF_HD int list_vertices() {
+    int n = 0;
+    for (int w = 0; w < max_vertices / 64; ++w)
+      for (uint64_t bits = alive[w]; bits != 0; bits &= bits - 1, ++n) {
+        const int v = 64 * w + lowest_bit(bits);
+        vx[n] = x[v];
+        vy[n] = y[v];
+        vz[n] = z[v];
+      }
+    return n;
   }
 
   // Sums over the faces; ax[p] is then the area of face p.

@@ -32,7 +32,7 @@ struct VoronoiFromList {
                           const int32_t j = neighbors.index[k];
                           const Vec3 r = batch.position(j) - ri;
                           const double d_sq = norm_sq(r);
-                          if (d_sq >= inner * inner && d_sq < outer * outer) found.add({d_sq, r, j});
+                          if (d_sq >= inner * inner && d_sq < outer * outer) builder.consider(found, r, d_sq, j);
                         }
                       });
     if (state == CellState::coincident) out.partner[i] = builder.partner;
@@ -74,7 +74,7 @@ struct VoronoiFromCells {
         for (int32_t j = begin; j < end; ++j) {
           const Vec3 r = batch.position(j) - ri;
           const double d_sq = norm_sq(r);
-          if (j != i && d_sq >= inner * inner && d_sq < outer * outer) found.add({d_sq, r, j});
+          if (j != i && d_sq >= inner * inner && d_sq < outer * outer) builder.consider(found, r, d_sq, j);
         }
       });
     };

@@ -83,12 +83,23 @@ struct VoronoiCandidates {
   // half: the plane's distance times that of the atom, A^2.
   GF_HD bool can_cut(Vec3 r, double half) const {
     if (n_vertices == 0) return true;
-    double most = -1;
+    int32_t n_beyond = 0;
+    for (int v = 0; v < n_vertices; ++v) n_beyond += r.x * vx[v] + r.y * vy[v] + r.z * vz[v] > half ? 1 : 0;
+    return n_beyond > 0;
+  }
+  // Whether an atom in the box low ... high may: whether it is nearer to a vertex than the origin is. excess: of
+  // the largest radius over the own one, squares, A^2.
+  GF_HD bool can_cut(Vec3 low, Vec3 high, double excess) const {
+    if (n_vertices == 0) return true;
+    int32_t n_near = 0;
     for (int v = 0; v < n_vertices; ++v) {
-      const double along = r.x * vx[v] + r.y * vy[v] + r.z * vz[v];
-      most = along > most ? along : most;
+      const double x = vx[v], y = vy[v], z = vz[v];
+      const double dx = x < low.x ? low.x - x : x > high.x ? x - high.x : 0.0;
+      const double dy = y < low.y ? low.y - y : y > high.y ? y - high.y : 0.0;
+      const double dz = z < low.z ? low.z - z : z > high.z ? z - high.z : 0.0;
+      n_near += dx * dx + dy * dy + dz * dz < (x * x + y * y + z * z) * (1 + 1e-9) + excess ? 1 : 0;
     }
-    return most > half;
+    return n_near > 0;
   }
   GF_HD void add(const Candidate& c) {
     if (n < capacity) data[n] = c;
@@ -224,7 +235,8 @@ struct VoronoiBuilder {
       if (outer >= reach) return CellState::incomplete;
       inner = outer;
       // Not beyond what can matter now.
-      const double next = outer * 1.3 < security ? outer * 1.3 : security * (1 + 1e-12);
+      const double wider = (near.n < 32 ? 2 : 1.3) * outer;
+      const double next = wider < security ? wider : security * (1 + 1e-12);
       outer = next < reach ? next : reach;
     }
   }

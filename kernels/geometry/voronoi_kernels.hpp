@@ -45,6 +45,7 @@ void voronoi_simd(const Exec& exec, const VoronoiFromList& task);
 
 // Cells of some atoms, from all atoms within params.reach; atom k uses the k-th piece of memory.
 struct VoronoiFromCells {
+  static constexpr int32_t group = 32;
   BatchView batch;
   CellView cells;
   VoronoiParams params;
@@ -69,12 +70,26 @@ struct VoronoiFromCells {
         candidates};
     VoronoiBuilder builder{batch, params, i};
     const Vec3 ri = batch.position(i);
+    const double excess = builder.excess();
     const auto gather = [&](VoronoiCandidates& found, double inner, double outer) {
       for_each_candidate_run(batch, cells, batch.system[i], ri, outer, [&](int32_t begin, int32_t end) {
-        for (int32_t j = begin; j < end; ++j) {
-          const Vec3 r = batch.position(j) - ri;
-          const double d_sq = norm_sq(r);
-          if (j != i && d_sq >= inner * inner && d_sq < outer * outer) builder.consider(found, r, d_sq, j);
+        // Atoms of a run are neighbors in space: most groups pass the cell by together.
+        for (int32_t from = begin; from < end; from += group) {
+          const int32_t to = from + group < end ? from + group : end;
+          if (inner > 0) {
+            Vec3 low = batch.position(from) - ri, high = low;
+            for (int32_t j = from + 1; j < to; ++j) {
+              const Vec3 r = batch.position(j) - ri;
+              low = {r.x < low.x ? r.x : low.x, r.y < low.y ? r.y : low.y, r.z < low.z ? r.z : low.z};
+              high = {r.x > high.x ? r.x : high.x, r.y > high.y ? r.y : high.y, r.z > high.z ? r.z : high.z};
+            }
+            if (!found.can_cut(low, high, excess)) continue;
+          }
+          for (int32_t j = from; j < to; ++j) {
+            const Vec3 r = batch.position(j) - ri;
+            const double d_sq = norm_sq(r);
+            if (j != i && d_sq >= inner * inner && d_sq < outer * outer) builder.consider(found, r, d_sq, j);
+          }
         }
       });
     };

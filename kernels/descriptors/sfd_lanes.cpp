@@ -105,7 +105,8 @@ GF_INLINE void sfd_range(const SfdTask& task, int64_t begin, int64_t end) {
 
 GF_LANES_AVX512 void range_avx512(const SfdTask& task, int64_t begin, int64_t end, bool single) {
   if (single)
-    sfd_range<Lanes<float, 64>>(task, begin, end);
+    sfd_range<Lanes<float, 32>>(task, begin,
+                                end);  // 16 lanes would be padded too much: 4.2 against 3.2 M atoms/s
   else
     sfd_range<Lanes<double, 64>>(task, begin, end);
 }

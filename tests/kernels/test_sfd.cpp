@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "host/batch.hpp"
+#include "host/devices.hpp"
 #include "host/error.hpp"
 #include "kernels/core/lanes.hpp"
 #include "kernels/core/team.hpp"
@@ -320,6 +321,23 @@ void expect_teams_agree() {
 TEST(Sfd, LanesOfATeamAgreeWithOneThread) {
   expect_teams_agree<double>();
   expect_teams_agree<float>();
+}
+
+TEST(Sfd, GpuEqualsTheCpu) {
+  if (!why_no_gpu().empty()) GTEST_SKIP() << why_no_gpu();
+  RunContext gpu;
+  gpu.exec = choose_device("cuda", 1);
+  use_device(gpu.exec);
+  for (const Box& box : boxes) {
+    const Frame frame = test::ideal_gas(box, 300, 5);
+    expect_equal(run_analysis("sfd", frame, given(0.9, 4.2, 1), gpu), reference::sfd(frame, 0.9, 4.2, 1));
+  }
+  const Frame frame = test::rattled(test::crystal(Structure::fcc, 3.615, {9, 9, 9}), 0.2, 1);
+  const std::vector<double> exact = run_analysis("sfd", frame).field("sfd").real;
+  EXPECT_LT(worst_feature(run_analysis("sfd", frame, {}, gpu).field("sfd").real, exact), tolerance);
+  const Given single{{"precision", "single"}};
+  EXPECT_LT(worst_feature(run_analysis("sfd", frame, single, gpu).field("sfd").real, exact),
+            tolerance_single);
 }
 
 // The exponential of the lanes against the C library's in long double.

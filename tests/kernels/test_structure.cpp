@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "host/batch.hpp"
+#include "host/devices.hpp"
 #include "host/error.hpp"
 #include "io/reader.hpp"
 #include "kernels/core/team.hpp"
@@ -189,6 +190,20 @@ TEST(Structures, AnyNumberOfSlabs) {
   EXPECT_LT(fraction, 0.95);
 }
 
+TEST(Structures, GpuEqualsTheCpu) {
+  if (!why_no_gpu().empty()) GTEST_SKIP() << why_no_gpu();
+  RunContext gpu;
+  gpu.exec = choose_device("cuda", 1);
+  use_device(gpu.exec);
+  std::vector<Frame> frames = test_frames();
+  frames.push_back(test::rattled(test::crystal(Structure::bcc, 2.83, {7, 7, 60}), 0.28, 9));
+  for (const Frame& frame : frames) {
+    const AnalysisRun cpu = run_analysis("structure", frame), run = run_analysis("structure", frame, {}, gpu);
+    EXPECT_EQ(run.field("structure_type").integer, cpu.field("structure_type").integer);
+    EXPECT_EQ(run.field("bulk").integer, cpu.field("bulk").integer);
+  }
+}
+
 // Lists that other analyses asked for are longer.
 TEST(Structures, LongerListsGiveTheSame) {
   for (const Frame& frame : test_frames()) {
@@ -233,6 +248,52 @@ TEST(Structures, CrystalsInVacuumAndInGas) {
   std::vector<int32_t> type = expected.type;
   type.resize(type.size() + 40);
   EXPECT_EQ(run_analysis("structure", frame).field("structure_type").integer, type);
+}
+
+// The list follows the dense crystal; neighbors of the other one lie beyond it.
+TEST(Structures, CrystalsOfTwoDensities) {
+  Frame frame = test::crystal(Structure::fcc, 3.6, {6, 6, 6});
+  const Frame loose = test::crystal(Structure::bcc, 4.4, {4, 4, 4});
+  for (const Vec3& r : loose.position) {
+    frame.position.push_back(r + Vec3{40, 3, 2});
+    frame.type.push_back(0);
+  }
+  frame.box = Box({70, 0, 0}, {0, 40, 0}, {0, 0, 40}, {}, false, false, false);
+  const reference::Structures expected = reference::structures(frame, 8);
+  EXPECT_GT(std::count(expected.type.begin(), expected.type.end(), structure_bcc), 10);
+  EXPECT_GT(std::count(expected.type.begin(), expected.type.end(), structure_fcc), 300);
+  for (const RunContext& run : schedules())
+    EXPECT_EQ(run_analysis("structure", frame, {}, run).field("structure_type").integer, expected.type);
+}
+
+// Sets of six common neighbors with six bonds: a ring, two triangles, a square with two tails, a tetrahedron
+// and a pair without bonds, four with five bonds beside a bonded pair.
+TEST(Structures, ConnectedBonds) {
+  const auto bonds_of = [](const std::vector<std::pair<int, int>>& pairs) {
+    std::vector<uint32_t> bonds(14);
+    for (const auto& [a, b] : pairs) bonds[size_t(a)] |= 1u << b, bonds[size_t(b)] |= 1u << a;
+    return bonds;
+  };
+  const uint32_t six = 0b11011011;  // members 0, 1, 3, 4, 6, 7
+  const auto ring = bonds_of({{0, 3}, {3, 1}, {1, 7}, {7, 4}, {4, 6}, {6, 0}});
+  const auto triangles = bonds_of({{0, 3}, {3, 6}, {6, 0}, {1, 4}, {4, 7}, {7, 1}});
+  const auto tails = bonds_of({{0, 1}, {1, 3}, {3, 4}, {4, 0}, {0, 6}, {3, 7}});
+  const auto tetrahedron = bonds_of({{1, 3}, {1, 4}, {1, 6}, {3, 4}, {3, 6}, {4, 6}});
+  const auto apart = bonds_of({{0, 1}, {1, 3}, {3, 4}, {4, 0}, {0, 3}, {6, 7}});
+  EXPECT_TRUE(is_ring(ring.data(), six));
+  EXPECT_FALSE(is_ring(triangles.data(), six));
+  EXPECT_TRUE(is_connected(ring.data(), six));
+  EXPECT_FALSE(is_connected(triangles.data(), six));
+  EXPECT_TRUE(is_connected(tails.data(), six));
+  EXPECT_TRUE(is_connected(tetrahedron.data(), six));
+  EXPECT_FALSE(is_connected(apart.data(), six));
+  for (const auto& bonds : {ring, triangles, tails, tetrahedron, apart}) {
+    const Signature s = signature_of(bonds.data(), six);
+    EXPECT_EQ(s.common, 6);
+    EXPECT_EQ(s.bonds, 6);
+  }
+  EXPECT_EQ(signature_of(ring.data(), six).most, 2);
+  EXPECT_EQ(signature_of(tails.data(), six).most, 3);
 }
 
 // The matrix is what --structure says, or else the most frequent.

@@ -305,6 +305,14 @@ TEST(MtpFile, BrokenText) {
   // Cut anywhere: always a line, never a potential.
   const std::string text = by_hand;
   for (size_t size = 0; size < text.size(); ++size) EXPECT_NE(error_of(text.substr(0, size)), "") << size;
+  // A radial function that no basic moment uses.
+  MtpModel idle = test::small_mtp(1);
+  idle.n_radial = 3;
+  idle.radial.resize(15, 0.5);
+  EXPECT_NE(error_of(format_mtp(idle))
+                .find("expected radial functions up to 2 (radial_funcs_count 3), found none above 1"),
+            std::string::npos)
+      << error_of(format_mtp(idle));
   // A moment that no product makes.
   MtpModel hole = test::small_mtp(1);
   hole.products.erase(hole.products.begin());
@@ -395,6 +403,11 @@ TEST(MtpFile, BrokenActiveSet) {
   EXPECT_NE(error_of(head + "1000 3" + tail.substr(tail.find('\n')))
                 .find("expected 1001 or more that begin and end"),
             std::string::npos);
+  int64_t configurations = 0;
+  for (size_t at = good.find("BEGIN_CFG"); at != std::string::npos; at = good.find("BEGIN_CFG", at + 1))
+    ++configurations;
+  EXPECT_NE(error_of(head + fmt::format("{} 3", configurations) + tail.substr(tail.find('\n'))), "");
+  EXPECT_EQ(error_of(head + fmt::format("{} 3", configurations - 1) + tail.substr(tail.find('\n'))), "");
   EXPECT_NE(error_of(head + "-1 3" + tail.substr(tail.find('\n'))).find("origin of slot 0 of 51"),
             std::string::npos);
   EXPECT_NE(error_of(head + "0 21\n" + tail).find("expected a line '#' after the origins of 51 slots"),

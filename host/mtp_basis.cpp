@@ -629,17 +629,16 @@ void randomize_coefficients(MtpModel& m, uint64_t seed) {
   m.species_energy.clear();
   for (size_t s = 0; s < S; ++s) m.species_energy.push_back(rounded(-4 + random.uniform()));
 
-  // Disturbed crystals: fcc with nearest neighbors at d, the third shell at sqrt(3) d.
+  // Disturbed fcc crystals with nearest neighbors at d.
   constexpr size_t sites = 12;
-  const double d = std::max(m.max_distance / 1.9, std::min(m.min_distance, 0.9 * m.max_distance));
-  std::vector<std::vector<double>> moments;
+  const double d = std::max(m.max_distance / 2.6, std::min(1.15 * m.min_distance, 0.9 * m.max_distance));
   const auto measure = [&](uint64_t index) {
     Random place(seed, Stream::coefficient, index + 1);
     std::vector<Vec3> r;
     std::vector<size_t> species;
-    for (int x = -3; x <= 3; ++x)
-      for (int y = -3; y <= 3; ++y)
-        for (int z = -3; z <= 3; ++z) {
+    for (int x = -4; x <= 4; ++x)
+      for (int y = -4; y <= 4; ++y)
+        for (int z = -4; z <= 4; ++z) {
           const Vec3 shift{place.uniform() - 0.5, place.uniform() - 0.5, place.uniform() - 0.5};
           const auto s = static_cast<size_t>(place.below(S));
           const Vec3 at = d * (std::sqrt(0.5) * Vec3{double(x), double(y), double(z)} + 0.3 * shift);

@@ -65,9 +65,9 @@ MtpModel mtp_basis(int level);
 
 // Reproducible coefficients for tables, so that benchmarks and examples need no trained potential: radial
 // ones with sum of c^2 = 1 per mu, as MLIP's training leaves them; the scaling such that basic moments are of
-// order 1, and linear ones such that the site energies of a disturbed dense crystal (fcc, the third shell
-// within max_distance) scatter by about 1 eV. Physics is not to be expected of them. n_species,
-// n_radial_basis and the distances are to be set before.
+// order 1, and linear ones such that the site energies of disturbed fcc crystals, nearest neighbors at
+// max_distance / 2.6 or 1.15 min_distance if that is more, are of order 1 eV. Physics is not to be expected
+// of them. n_species, n_radial_basis and the distances are to be set before.
 void randomize_coefficients(MtpModel& model, uint64_t seed);
 
 }  // namespace grainfield

@@ -470,15 +470,8 @@ MtpModel random_level(int level, int n_species) {
   return model;
 }
 
-// The basis of a level as Grainfield makes it: formulas, and finite differences of force and strain.
-void check_level(int level) {
-  const MtpModel model = random_level(level, 2);
-  const Frame frame = two_species_gas(6, 6.5, static_cast<uint64_t>(100 + level), true);
-  const Slow wanted = slow(model, frame);
-  for (const Schedule& s : schedules()) {
-    const auto potential = make_mtp_potential(model, s.exec);
-    expect_equal(evaluate_potential(*potential, frame, s.exec), wanted, 1e-11, model.name + " " + s.name);
-  }
+// Force and virial against finite differences of the energy, in every direction.
+void check_derivatives(const MtpModel& model, const Frame& frame) {
   const auto potential = make_mtp_potential(model, Exec{});
   const Evaluation at = evaluate_potential(*potential, frame);
   const double h = 1e-4, scale = largest(at.force);
@@ -491,7 +484,8 @@ void check_level(int level) {
       const double factor = side == 0 ? 1 + h : 1 - h;
       const auto stretch = [&](Vec3 r) { return r[c] *= factor, r; };
       const Box& b = frame.box;
-      strained.box = Box(stretch(b.a), stretch(b.b), stretch(b.c), stretch(b.origin), true, true, true);
+      strained.box = Box(stretch(b.a), stretch(b.b), stretch(b.c), stretch(b.origin), b.periodic[0],
+                         b.periodic[1], b.periodic[2]);
       for (Vec3& r : strained.position) r = stretch(r);
       energy[1][side] = evaluate_potential(*potential, strained).total();
     }
@@ -502,11 +496,24 @@ void check_level(int level) {
   }
 }
 
+// The basis of a level as Grainfield makes it, against the formulas.
+void check_level(int level) {
+  const MtpModel model = random_level(level, 2);
+  const Frame frame = two_species_gas(6, 6.5, static_cast<uint64_t>(100 + level), true);
+  const Slow wanted = slow(model, frame);
+  for (const Schedule& s : schedules()) {
+    const auto potential = make_mtp_potential(model, s.exec);
+    expect_equal(evaluate_potential(*potential, frame, s.exec), wanted, 1e-11, model.name + " " + s.name);
+  }
+  check_derivatives(model, frame);
+}
+
 TEST(Mtp, LevelsToTwelve) {
   for (const int level : {2, 6, 8, 10, 12}) check_level(level);
 }
-TEST(LongMtp, LevelsToTwentyEight) {
-  for (const int level : {14, 16, 18, 20, 22, 24, 28}) check_level(level);
+// Higher ones: TemplatesOfEveryLevelEqualNumpy. Making their bases takes too long here.
+TEST(LongMtp, LevelsToTwentyTwo) {
+  for (const int level : {14, 16, 18, 20, 22}) check_level(level);
 }
 
 // MLIP-3's templates, filled by the rule of tests/data/generate/mtp_levels.py, against numpy.
@@ -550,6 +557,8 @@ TEST(LongMtpReference, TemplatesOfEveryLevelEqualNumpy) {
                    "level " + level + " " + s.name);
       ++compared;
     }
+    model.name = "template " + level;
+    check_derivatives(model, frame);
   }
   std::printf("compared %d evaluations with numpy\n", compared);
   EXPECT_EQ(compared, 11 * 5);

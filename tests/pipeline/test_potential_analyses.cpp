@@ -220,7 +220,7 @@ TEST(PotentialAnalyses, ConfigurationGradesEqualMlip3) {
   EXPECT_GE(compared, 15);
 }
 
-TEST(PotentialCommand, AnalyzeWithAPotential) {
+TEST(PotentialAnalyses, CommandLine) {
   const test::TempFolder folder;
   ASSERT_EQ(grainfield("build crystal --structure fcc --lattice 3.7 --element Ni --repeat 3 3 3 -o " +
                        folder.file("ni.xyz"))

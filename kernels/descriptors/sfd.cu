@@ -108,7 +108,10 @@ void run_plain(const Exec& exec, const SfdTask& task, Workspace& scratch) {
 class SfdAnalysis final : public Analysis {
  public:
   SfdAnalysis(const Parameters& parameters, const RunContext& run)
-      : exec_(run.exec), polynomials_(parameters.flag("polynomials")), moments_(parameters.flag("moments")) {
+      : exec_(run.exec),
+        run_has_lattice_(run.lattice.has_value()),
+        polynomials_(parameters.flag("polynomials")),
+        moments_(parameters.flag("moments")) {
     const std::string precision = parameters.text("precision");
     if (precision != "double" && precision != "single")
       throw UsageError(fmt::format("--set sfd.precision: expected double or single, found '{}'", precision));
@@ -121,9 +124,15 @@ class SfdAnalysis final : public Analysis {
   void begin(FrameContext& context) override {
     params_ = given_;
     empty_ = context.frame.n_atoms() == 0;
-    if (params_.sigma == 0)
-      params_.sigma =
-          empty_ ? std::numeric_limits<double>::quiet_NaN() : sfd_default_sigma(atomic_volume(context));
+    if (params_.sigma == 0 && !empty_) {
+      params_.sigma = sfd_default_sigma(atomic_volume(context));
+      if (!run_has_lattice_)
+        context.note(
+            fmt::format("sfd: sigma {:.6g} A from the volume per atom of the frame; to compare frames, give "
+                        "--set sfd.sigma=<A>, or --structure and --lattice",
+                        params_.sigma));
+    }
+    if (empty_ && params_.sigma == 0) params_.sigma = std::numeric_limits<double>::quiet_NaN();
     if (params_.cutoff == 0) params_.cutoff = sfd_cutoff_over_sigma * params_.sigma;
     const double most = single_ ? most_sigmas_single : most_sigmas;
     if (params_.cutoff > most * params_.sigma)
@@ -174,6 +183,7 @@ class SfdAnalysis final : public Analysis {
   bool in_lanes() const { return !exec_.on_gpu() && !exec_.plain; }
 
   Exec exec_;
+  bool run_has_lattice_;
   bool single_ = false, polynomials_, moments_, empty_ = false;
   SfdParams given_;   // 0: to be found in every frame
   SfdParams params_;  // of this frame

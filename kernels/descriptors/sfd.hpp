@@ -13,7 +13,8 @@
 // Edges    no neighbor: zeros (and self_weight). A coincident atom adds 1 to P0_I0. Atoms at exactly rc do
 // not
 //          count; one there carries the weight 7e-10.
-// Cost     per neighbor 77 operations and one exp; per atom 950 operations. 78 neighbors: 7 kflop and 78 exp.
+// Cost     per neighbor 77 operations and one exp; per atom 950 operations. 78 neighbors: 7 kflop and 78 exp
+//          (bench/bench_sfd).
 // Team     any size; 8 on a GPU. The CPU takes the neighbors of an atom in the lanes of a vector, then
 //          the moments of as many atoms in its lanes (sfd_lanes.cpp).
 // Order    a lane adds every size-th neighbor, the lanes are added in a fixed tree: the same bits for any

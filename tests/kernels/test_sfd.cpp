@@ -443,9 +443,11 @@ TEST(Sfd, DefaultWidth) {
   const Frame copper = test::crystal(Structure::fcc, 3.615, {2, 2, 2});
   EXPECT_NEAR(run_analysis("sfd", copper).observable("sfd_sigma").real[0], 0.909, 1e-6);
   EXPECT_NEAR(run_analysis("sfd", copper).observable("sfd_cutoff").real[0], 5.904, 1e-3);
+  EXPECT_NE(run_analysis("sfd", copper).note_with("from the volume per atom of the frame"), "");
   RunContext run;
   run.lattice = make_lattice(Structure::bcc, 2.83);
   EXPECT_NEAR(run_analysis("sfd", copper, {}, run).observable("sfd_sigma").real[0], 0.8966, 1e-4);
+  EXPECT_EQ(run_analysis("sfd", copper, {}, run).note_with("sigma"), "");
   EXPECT_EQ(run_analysis("sfd", copper, {{"sigma", "1.1"}}, run).observable("sfd_sigma").real[0], 1.1);
 
   Frame slab = copper;

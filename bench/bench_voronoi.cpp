@@ -20,7 +20,8 @@ namespace {
 
 using namespace grainfield;
 
-// Grains of 20,000 atoms, 2.83 A, close atoms removed: a little more boundary than bulk-like polycrystals of 10 nm.
+// Grains of 20,000 atoms, 2.83 A, close atoms removed: a little more boundary than bulk-like polycrystals of
+// 10 nm.
 const Frame& polycrystal(int64_t n) {
   static std::map<int64_t, Frame> made;
   Frame& frame = made[n];
@@ -30,7 +31,8 @@ const Frame& polycrystal(int64_t n) {
   options.min_distance = 2.0;
   const double edge = std::cbrt(static_cast<double>(n) / options.lattice.number_density());
   options.box = Box({edge, 0, 0}, {0, edge, 0}, {0, 0, edge});
-  options.grains = random_grains(static_cast<int>(std::max<int64_t>(1, n / 30'000)), options.box, options.lattice, 909);
+  options.grains =
+      random_grains(static_cast<int>(std::max<int64_t>(1, n / 30'000)), options.box, options.lattice, 909);
   frame = build_polycrystal(options).frame;
   return frame;
 }
@@ -47,7 +49,8 @@ void bench_voronoi(benchmark::State& state) {
     FrameResults results;
     FrameContext context(frame, results, run);
     analysis->begin(context);
-    context.for_each_slab(analysis->needs(), [&](const SlabContext& slab) { analysis->compute(context, slab); });
+    context.for_each_slab(analysis->needs(),
+                          [&](const SlabContext& slab) { analysis->compute(context, slab); });
     analysis->finish(context);
     sum = 0;
     for (const double v : results.find_field("voronoi_volume")->real) sum += v;

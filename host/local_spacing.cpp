@@ -8,9 +8,9 @@
 namespace grainfield {
 namespace {
 
-constexpr int64_t sample = 50'000;     // atoms, about
-constexpr double atoms_per_cell = 8;   // wanted
-constexpr double most_per_cell = 16;   // more: the atoms are denser than thought
+constexpr int64_t sample = 50'000;    // atoms, about
+constexpr double atoms_per_cell = 8;  // wanted
+constexpr double most_per_cell = 16;  // more: the atoms are denser than thought
 
 uint64_t mixed(uint64_t h) {  // the finalizer of MurmurHash3 (Appleby)
   h ^= h >> 33;
@@ -60,7 +60,8 @@ double local_spacing(const Frame& frame) {
     // Atoms in the cell of an atom: itself, and by chance as many as the mean.
     const double occupancy = squares / static_cast<double>(keys.size());
     const double found = std::cbrt(cell_volume / std::max(occupancy - 0.5, 0.5));
-    if (!(occupancy > most_per_cell) || !(found < 0.95 * spacing)) return std::min(spacing, std::max(found, 1e-3));
+    if (!(occupancy > most_per_cell) || !(found < 0.95 * spacing))
+      return std::min(spacing, std::max(found, 1e-3));
     spacing = found;
   }
   return spacing;

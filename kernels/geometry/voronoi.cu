@@ -23,8 +23,10 @@ int64_t tier_bytes(const Exec& exec) { return exec.on_gpu() ? 256 << 20 : 4 << 2
 const AnalysisInfo& info() {
   static const AnalysisInfo value{
       "voronoi",
-      "Exact Voronoi cell of every atom: volume, faces, coordination, index, and the distance of the farthest "
-      "vertex. With radii, power (radical) cells. Along free directions cells end at the faces of the box, or at "
+      "Exact Voronoi cell of every atom: volume, faces, coordination, index, and the distance of the "
+      "farthest "
+      "vertex. With radii, power (radical) cells. Along free directions cells end at the faces of the box, "
+      "or at "
       "the outermost atom where that lies beyond; with `bound`, instead, at a cube around each atom.",
       {{"face_threshold", ParameterKind::real, "1e-3", "",
         "faces with more than this part of the cell's area count for coordination and index", 0, 1},
@@ -35,8 +37,8 @@ const AnalysisInfo& info() {
         "half edge of a cube along x, y and z around each atom that bounds its cell; default: none, free "
         "directions end at the box",
         1e-3, 1e6},
-       {"radii", ParameterKind::reals, "", "A", "one radius per species, in their order: power cells; default: none",
-        0, 1e3},
+       {"radii", ParameterKind::reals, "", "A",
+        "one radius per species, in their order: power cells; default: none", 0, 1e3},
        {"faces", ParameterKind::flag, "false", "", "write the list of faces"}},
       {{"voronoi_volume", "A^3", "[atom]", "volume of the cell"},
        {"voronoi_area", "A^2", "[atom]", "area of the cell's surface"},
@@ -47,7 +49,8 @@ const AnalysisInfo& info() {
       {{"voronoi_face_list/offset", "", "[atom + 1]",
         "the faces of atom i are those from offset[i] to offset[i + 1] - 1; with faces=true"},
        {"voronoi_face_list/neighbor", "", "[face]",
-        "id of the atom on the other side; -1 to -6: a wall of the box (a high, a low, b high, ...); -7: the cube"},
+        "id of the atom on the other side; -1 to -6: a wall of the box (a high, a low, b high, ...); -7: the "
+        "cube"},
        {"voronoi_face_list/area", "A^2", "[face]", "area of the face"},
        {"voronoi_face_list/distance", "A", "[face]", "distance of that atom, or of the wall"}}};
   return value;
@@ -93,7 +96,8 @@ class OnHost {
 
 class VoronoiAnalysis final : public Analysis {
  public:
-  VoronoiAnalysis(const Parameters& parameters, const RunContext& run) : exec_(run.exec), radius_(run.exec), walls_(run.exec) {
+  VoronoiAnalysis(const Parameters& parameters, const RunContext& run)
+      : exec_(run.exec), radius_(run.exec), walls_(run.exec) {
     rules_.face_threshold = parameters.real("face_threshold");
     rules_.face_area_min = parameters.real("face_area_min");
     rules_.edge_threshold = parameters.real("edge_threshold");
@@ -138,7 +142,9 @@ class VoronoiAnalysis final : public Analysis {
 
   Needs needs() const override { return needs_of(params_.reach, true); }
 
-  void compute(FrameContext& context, const SlabContext& slab) override { run(context, slab, 0, params_.reach, false); }
+  void compute(FrameContext& context, const SlabContext& slab) override {
+    run(context, slab, 0, params_.reach, false);
+  }
 
   void finish(FrameContext& context) override {
     throw_if_coincident(context.frame);
@@ -148,12 +154,12 @@ class VoronoiAnalysis final : public Analysis {
       const int round = static_cast<int>(reach.size());
       if (round > 60) throw std::logic_error("voronoi: cells without end");
       reach.push_back(2 * reach.back());
-      context.for_each_slab(needs_of(reach.back(), false), [&](const SlabContext& slab) {
-        run(context, slab, round, reach.back(), false);
-      });
+      context.for_each_slab(needs_of(reach.back(), false),
+                            [&](const SlabContext& slab) { run(context, slab, round, reach.back(), false); });
       throw_if_coincident(context.frame);
     }
-    if (n_empty_ > 0) context.note(fmt::format("voronoi: {} atoms have no cell: their radii are too small", n_empty_));
+    if (n_empty_ > 0)
+      context.note(fmt::format("voronoi: {} atoms have no cell: their radii are too small", n_empty_));
     if (wants_faces_) list_faces(context, reach);
   }
 
@@ -171,9 +177,10 @@ class VoronoiAnalysis final : public Analysis {
         high = std::max(high, dot(normal, r));
       }
       if (bound_ == 0 && (box_low - low > 1e-9 * (high - low) || high - box_high > 1e-9 * (high - low)))
-        context.note(fmt::format("voronoi: atoms lie beyond the box along its free cell vector {}; cells end at "
-                                 "the outermost atom",
-                                 "abc"[k]));
+        context.note(
+            fmt::format("voronoi: atoms lie beyond the box along its free cell vector {}; cells end at "
+                        "the outermost atom",
+                        "abc"[k]));
       walls.normal[walls.n] = normal;
       walls.offset[walls.n++] = high;
       walls.normal[walls.n] = -normal;
@@ -260,8 +267,10 @@ class VoronoiAnalysis final : public Analysis {
       task.vertices = vertices;
       task.planes = 2 * vertices;
       task.candidates = 4 * vertices;
-      const auto each = static_cast<int64_t>(VoronoiFromCells::bytes(task.vertices, task.planes, task.candidates));
-      const int64_t at_once = std::clamp<int64_t>(tier_bytes(exec_) / each, 1, static_cast<int64_t>(atoms.size()));
+      const auto each =
+          static_cast<int64_t>(VoronoiFromCells::bytes(task.vertices, task.planes, task.candidates));
+      const int64_t at_once =
+          std::clamp<int64_t>(tier_bytes(exec_) / each, 1, static_cast<int64_t>(atoms.size()));
       memory.resize(at_once * each, "Voronoi cells");
       task.memory = memory.data();
       device_atoms.upload(atoms, "atoms");
@@ -283,8 +292,8 @@ class VoronoiAnalysis final : public Analysis {
   }
 
   // Puts what a pass yielded in the order of the input: of all atoms, or of some.
-  void store(const Batch& batch, const SlabArrays& arrays, const OnHost<int64_t>& source, const std::vector<int32_t>* atoms,
-             const OnHost<CellState>& state, int round) {
+  void store(const Batch& batch, const SlabArrays& arrays, const OnHost<int64_t>& source,
+             const std::vector<int32_t>* atoms, const OnHost<CellState>& state, int round) {
     const int64_t n = arrays.n;
     const VoronoiOutput& out = arrays.out;
     const OnHost<double> volume(exec_, out.volume, n), area(exec_, out.area, n), radius(exec_, out.radius, n);
@@ -315,9 +324,10 @@ class VoronoiAnalysis final : public Analysis {
 
   void throw_if_coincident(const Frame& frame) const {
     if (first_coincident_ == std::numeric_limits<int64_t>::max()) return;
-    throw InputError(fmt::format("voronoi: atoms {} and {} are closer than {:g} A; cells need distinct positions: "
-                                 "remove one of them",
-                                 frame.id_of(first_coincident_), frame.id_of(coincident_with_), coincidence_distance));
+    throw InputError(
+        fmt::format("voronoi: atoms {} and {} are closer than {:g} A; cells need distinct positions: "
+                    "remove one of them",
+                    frame.id_of(first_coincident_), frame.id_of(coincident_with_), coincidence_distance));
   }
 
   void list_faces(FrameContext& context, const std::vector<double>& reach) {

@@ -18,7 +18,8 @@
 //          coincident. Degenerate vertices: kernels/geometry/README.md.
 // Cost     per cell: 40 neighbors of 28 bytes read; about 18 cuts, 7,000 flops (kernels/geometry/README.md).
 // Team     1.
-// Order    atoms by (distance, x, y, z of rij), vertices and planes by number: the same bits for any number of
+// Order    atoms by (distance, x, y, z of rij), vertices and planes by number: the same bits for any number
+// of
 //          threads, cut into slabs, and schedule.
 // Test     tests/kernels/test_voronoi.cpp
 #pragma once
@@ -38,11 +39,11 @@ struct VoronoiWalls {
 };
 
 struct VoronoiParams {
-  double list_radius = 0;            // A: the neighbor list holds all within it
-  double reach = 0;                  // A: so far atoms are searched
-  double bound = 0;                  // A: half edge of the cube that bounds every cell; 0: none
-  const double* radius = nullptr;    // [species] A; null: no radii
-  double largest_radius = 0;         // A
+  double list_radius = 0;               // A: the neighbor list holds all within it
+  double reach = 0;                     // A: so far atoms are searched
+  double bound = 0;                     // A: half edge of the cube that bounds every cell; 0: none
+  const double* radius = nullptr;       // [species] A; null: no radii
+  double largest_radius = 0;            // A
   const VoronoiWalls* walls = nullptr;  // [systems]
   VoronoiCounts rules;
 };
@@ -87,8 +88,8 @@ struct VoronoiCandidates {
     for (int v = 0; v < n_vertices; ++v) n_beyond += r.x * vx[v] + r.y * vy[v] + r.z * vz[v] > half ? 1 : 0;
     return n_beyond > 0;
   }
-  // Whether an atom in the box low ... high may: whether it is nearer to a vertex than the origin is. excess: of
-  // the largest radius over the own one, squares, A^2.
+  // Whether an atom in the box low ... high may: whether it is nearer to a vertex than the origin is. excess:
+  // of the largest radius over the own one, squares, A^2.
   GF_HD bool can_cut(Vec3 low, Vec3 high, double excess) const {
     if (n_vertices == 0) return true;
     int32_t n_near = 0;
@@ -180,8 +181,8 @@ struct VoronoiBuilder {
 
   // jitter: planes move by so much of their distance, each its own part of it; 0 but after a failure.
   template <class Gather>
-  GF_HD CellState build(VoronoiCell& cell, VoronoiCandidates& near, double first_shell, double reach, double half,
-                        double jitter, const Gather& gather) {
+  GF_HD CellState build(VoronoiCell& cell, VoronoiCandidates& near, double first_shell, double reach,
+                        double half, double jitter, const Gather& gather) {
     using Cut = VoronoiCell::Cut;
     cell.begin(half);
     const Vec3 ri = batch.position(i);
@@ -253,8 +254,8 @@ struct VoronoiBuilder {
 
 // Writes what a cell yields. Works for cells of either schedule.
 template <class Cell>
-GF_HD void write_cell(const VoronoiOutput& out, const BatchView& batch, const VoronoiParams& params, int64_t i,
-                      CellState state, Cell& cell) {
+GF_HD void write_cell(const VoronoiOutput& out, const BatchView& batch, const VoronoiParams& params,
+                      int64_t i, CellState state, Cell& cell) {
   out.state[i] = state;
   if (state != CellState::complete && state != CellState::empty) return;
   VoronoiResult r;

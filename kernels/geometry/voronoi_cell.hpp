@@ -29,7 +29,8 @@ enum class CellState : int32_t {
   failed       // rounding left no consistent cut
 };
 
-// Whose a plane is: an atom of the batch (>= 0), a wall of the box, or a face of the cube that cells start from.
+// Whose a plane is: an atom of the batch (>= 0), a wall of the box, or a face of the cube that cells start
+// from.
 constexpr int32_t wall_plane = -1;  // and -2 ... -6
 constexpr int32_t cube_plane = -7;
 
@@ -66,17 +67,17 @@ struct VoronoiResult {
 struct VoronoiCell {
   int32_t max_vertices = 0, max_planes = 0;  // multiples of 64
   double *x, *y, *z;                         // [max_vertices] A, relative to the atom
-  double *vx, *vy, *vz;                      // [max_vertices] the vertices without gaps, after list_vertices()
-  double* s;                                 // [max_vertices] distance beyond the plane of the last cut
-  double *nx, *ny, *nz, *d;                  // [max_planes] unit normals, distances (A)
-  double *ax, *ay, *az;                      // [max_planes] twice the face's area vector
-  int32_t* id;                               // [max_planes] whose plane
-  int32_t* n_edges;                          // [max_planes]
-  int32_t* edge_of;                          // [max_planes] an edge that goes counterclockwise round the face
-  int32_t* start;                            // [max_planes] scratch: new vertex whose cut edge has the plane first
-  int32_t *plane, *twin;                     // [4 * max_vertices]
-  int32_t* list;                             // [3 * max_vertices] scratch: edges
-  uint64_t *alive, *outside;                 // [max_vertices / 64]
+  double *vx, *vy, *vz;       // [max_vertices] the vertices without gaps, after list_vertices()
+  double* s;                  // [max_vertices] distance beyond the plane of the last cut
+  double *nx, *ny, *nz, *d;   // [max_planes] unit normals, distances (A)
+  double *ax, *ay, *az;       // [max_planes] twice the face's area vector
+  int32_t* id;                // [max_planes] whose plane
+  int32_t* n_edges;           // [max_planes]
+  int32_t* edge_of;           // [max_planes] an edge that goes counterclockwise round the face
+  int32_t* start;             // [max_planes] scratch: new vertex whose cut edge has the plane first
+  int32_t *plane, *twin;      // [4 * max_vertices]
+  int32_t* list;              // [3 * max_vertices] scratch: edges
+  uint64_t *alive, *outside;  // [max_vertices / 64]
 
   int32_t n_planes = 0;
   double half_edge = 0;  // of the cube (A)
@@ -84,8 +85,8 @@ struct VoronoiCell {
   double surface = 0;    // A^2, after measure()
 
   static constexpr GF_HD size_t bytes(int32_t vertices, int32_t planes) {
-    return static_cast<size_t>(vertices) * (7 * 8 + 2 * 4 * 4 + 3 * 4) + static_cast<size_t>(vertices / 64) * 16 +
-           static_cast<size_t>(planes) * (7 * 8 + 4 * 4);
+    return static_cast<size_t>(vertices) * (7 * 8 + 2 * 4 * 4 + 3 * 4) +
+           static_cast<size_t>(vertices / 64) * 16 + static_cast<size_t>(planes) * (7 * 8 + 4 * 4);
   }
 
   GF_HD VoronoiCell(void* memory, int32_t vertices, int32_t planes)
@@ -232,7 +233,8 @@ struct VoronoiCell {
 
   // Areas, volume and counts from the area vectors, of a cell of either schedule. Leaves the areas in ax.
   template <class Cell>
-  static GF_HD void finish_faces(Cell& cell, const VoronoiCounts& rules, double shortest_sq, VoronoiResult& result) {
+  static GF_HD void finish_faces(Cell& cell, const VoronoiCounts& rules, double shortest_sq,
+                                 VoronoiResult& result) {
     double surface = 0;
     for (int p = 0; p < cell.n_planes; ++p) {
       const double a = 0.5 * (cell.nx[p] * cell.ax[p] + cell.ny[p] * cell.ay[p] + cell.nz[p] * cell.az[p]);

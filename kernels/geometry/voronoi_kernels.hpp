@@ -1,5 +1,5 @@
-// The kernels of voronoi.hpp: cells from the neighbor list, for all atoms, and from the cells of the batch, for
-// the atoms that need more neighbors or more memory.
+// The kernels of voronoi.hpp: cells from the neighbor list, for all atoms, and from the cells of the batch,
+// for the atoms that need more neighbors or more memory.
 #pragma once
 
 #include "kernels/core/exec.hpp"
@@ -25,16 +25,16 @@ struct VoronoiFromList {
     const Vec3 ri = batch.position(i);
     bool closed = false;
     const double half = VoronoiBuilder::cube(params.list_radius, params.bound, closed);
-    const CellState state =
-        builder.build(cell, near, params.list_radius, params.list_radius, half, 0,
-                      [&](VoronoiCandidates& found, double inner, double outer) {
-                        for (int64_t k = neighbors.begin(i); k < neighbors.end(i); ++k) {
-                          const int32_t j = neighbors.index[k];
-                          const Vec3 r = batch.position(j) - ri;
-                          const double d_sq = norm_sq(r);
-                          if (d_sq >= inner * inner && d_sq < outer * outer) builder.consider(found, r, d_sq, j);
-                        }
-                      });
+    const CellState state = builder.build(cell, near, params.list_radius, params.list_radius, half, 0,
+                                          [&](VoronoiCandidates& found, double inner, double outer) {
+                                            for (int64_t k = neighbors.begin(i); k < neighbors.end(i); ++k) {
+                                              const int32_t j = neighbors.index[k];
+                                              const Vec3 r = batch.position(j) - ri;
+                                              const double d_sq = norm_sq(r);
+                                              if (d_sq >= inner * inner && d_sq < outer * outer)
+                                                builder.consider(found, r, d_sq, j);
+                                            }
+                                          });
     if (state == CellState::coincident) out.partner[i] = builder.partner;
     write_cell(out, batch, params, i, state, cell);
   }

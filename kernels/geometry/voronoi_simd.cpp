@@ -1,7 +1,8 @@
 // The CPU's schedule of the cells that the neighbor list completes, for each instruction set.
 //
-// Vectors of eight doubles are cut to what the processor has when a function is compiled, before it is inlined;
-// so the whole schedule is compiled for each instruction set, and not only the function that calls it.
+// Vectors of eight doubles are cut to what the processor has when a function is compiled, before it is
+// inlined; so the whole schedule is compiled for each instruction set, and not only the function that calls
+// it.
 #include <cmath>
 #include <cstdint>
 #include <cstring>

@@ -1,10 +1,10 @@
 // The CPU's schedule of Voronoi cells; voronoi_simd.cpp includes it once for each instruction set, in a
 // namespace of its own.
 //
-// SmallVoronoiCell is the same polyhedron as VoronoiCell, with the same steps in the same order and to the same
-// bits, for cells of at most 64 vertices: sets of vertices are the bits of one word, and distances of vertices
-// from a plane are taken eight at a time. It tries one tolerance only: cells with a cut that has no single ring
-// are left to VoronoiFromCells, as are those that need more memory or more neighbors.
+// SmallVoronoiCell is the same polyhedron as VoronoiCell, with the same steps in the same order and to the
+// same bits, for cells of at most 64 vertices: sets of vertices are the bits of one word, and distances of
+// vertices from a plane are taken eight at a time. It tries one tolerance only: cells with a cut that has no
+// single ring are left to VoronoiFromCells, as are those that need more memory or more neighbors.
 
 // Eight lanes: one AVX-512 register, or what the compiler makes of them elsewhere.
 typedef double Lanes8 __attribute__((vector_size(64)));
@@ -74,7 +74,8 @@ struct alignas(64) SmallVoronoiCell {
     }
     for (int k = 0; k < 64; ++k) byte_numbers[k] = static_cast<uint8_t>(k);
     for (int k = 0; k < 4 * max_vertices; ++k) twin[k] = plane[k] = 0;
-    for (int p = 0; p < 6; ++p) nx[p] = cube.nx[p], ny[p] = cube.ny[p], nz[p] = cube.nz[p], id[p] = cube.id[p];
+    for (int p = 0; p < 6; ++p)
+      nx[p] = cube.nx[p], ny[p] = cube.ny[p], nz[p] = cube.nz[p], id[p] = cube.id[p];
   }
 
   void begin(double half) {
@@ -168,12 +169,14 @@ struct alignas(64) SmallVoronoiCell {
 #if GF_VORONOI_LANES == 512
     const int blocks = (79 - __builtin_clzll(outside)) >> 4;  // of 16 vertices
     for (int b = 0; b < blocks; ++b) {
-      const __m512i end = _mm512_and_si512(_mm512_srli_epi16(_mm512_loadu_si512(twin + 64 * b), 2),
-                                           _mm512_set1_epi8(63));
-      const uint64_t ends_outside = _mm512_bitshuffle_epi64_mask(_mm512_set1_epi64(static_cast<int64_t>(outside)), end);
+      const __m512i end =
+          _mm512_and_si512(_mm512_srli_epi16(_mm512_loadu_si512(twin + 64 * b), 2), _mm512_set1_epi8(63));
+      const uint64_t ends_outside =
+          _mm512_bitshuffle_epi64_mask(_mm512_set1_epi64(static_cast<int64_t>(outside)), end);
       const uint64_t of_outside = 7 * _pdep_u64(outside >> (16 * b), 0x1111111111111111);
       const uint64_t cut_edges = of_outside & ~ends_outside;
-      const __m512i numbers = _mm512_add_epi8(_mm512_loadu_si512(byte_numbers), _mm512_set1_epi8(static_cast<char>(64 * b)));
+      const __m512i numbers =
+          _mm512_add_epi8(_mm512_loadu_si512(byte_numbers), _mm512_set1_epi8(static_cast<char>(64 * b)));
       _mm512_storeu_si512(list + n, _mm512_maskz_compress_epi8(cut_edges, numbers));
       n += __builtin_popcountll(cut_edges);
     }
@@ -272,8 +275,7 @@ struct alignas(64) SortedNeighbors {
   }
 
   // false: more than fit.
-  bool gather(const BatchView& batch, const NeighborView& neighbors, double radius,
-                                             int64_t i) {
+  bool gather(const BatchView& batch, const NeighborView& neighbors, double radius, int64_t i) {
     const int64_t begin = neighbors.begin(i), n_listed = neighbors.end(i) - begin;
     if (n_listed > capacity) return false;
     const double xi = batch.x[i], yi = batch.y[i], zi = batch.z[i];
@@ -331,7 +333,7 @@ struct alignas(64) SortedNeighbors {
 
 // As VoronoiBuilder::build() with the neighbor list as its one shell.
 inline CellState build_cell(const VoronoiBuilder& builder, SmallVoronoiCell& cell,
-                                                           const SortedNeighbors& near, int32_t& partner) {
+                            const SortedNeighbors& near, int32_t& partner) {
   using Cut = VoronoiCell::Cut;
   const VoronoiParams& params = builder.params;
   const BatchView& batch = builder.batch;
@@ -357,8 +359,7 @@ inline CellState build_cell(const VoronoiBuilder& builder, SmallVoronoiCell& cel
       return CellState::coincident;
     }
     if (near.distance[m] >= security) return CellState::complete;
-    const double shift =
-        params.radius ? builder.radius_sq_of(near.j[k]) - builder.radius_sq_of(i) : 0.0;
+    const double shift = params.radius ? builder.radius_sq_of(near.j[k]) - builder.radius_sq_of(i) : 0.0;
     const double plane = power_distance(near.sorted[m], near.distance[m], shift);
     const double inverse = near.inverse[m];
     const Cut done =
@@ -372,13 +373,14 @@ inline CellState build_cell(const VoronoiBuilder& builder, SmallVoronoiCell& cel
   return params.list_radius >= security ? CellState::complete : CellState::incomplete;
 }
 
-__attribute__((flatten)) void build_cells(const VoronoiFromList& task, SmallVoronoiCell& cell, SortedNeighbors& near,
-                                int64_t begin, int64_t end) {
+__attribute__((flatten)) void build_cells(const VoronoiFromList& task, SmallVoronoiCell& cell,
+                                          SortedNeighbors& near, int64_t begin, int64_t end) {
   VoronoiBuilder builder{task.batch, task.params};
   for (int64_t i = begin; i < end; ++i) {
     builder.i = static_cast<int32_t>(i);
     CellState state = CellState::overflow;
-    if (near.gather(task.batch, task.neighbors, task.params.list_radius, i)) state = build_cell(builder, cell, near, task.out.partner[i]);
+    if (near.gather(task.batch, task.neighbors, task.params.list_radius, i))
+      state = build_cell(builder, cell, near, task.out.partner[i]);
     write_cell(task.out, task.batch, task.params, i, state, cell);
   }
 }

@@ -1,5 +1,5 @@
-// Voronoi cells against closed forms, the face-by-face reference, Voro++'s and Qhull's stored numbers, and Voro++
-// itself where it is installed.
+// Voronoi cells against closed forms, the face-by-face reference, Voro++'s and Qhull's stored numbers, and
+// Voro++ itself where it is installed.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -63,9 +63,7 @@ struct OneCell {
   VoronoiCell cell;
   explicit OneCell(int vertices, int planes)
       : memory(VoronoiCell::bytes(vertices, planes) + 64), cell(aligned(memory.data()), vertices, planes) {}
-  static void* aligned(unsigned char* p) {
-    return p + (64 - reinterpret_cast<uintptr_t>(p) % 64) % 64;
-  }
+  static void* aligned(unsigned char* p) { return p + (64 - reinterpret_cast<uintptr_t>(p) % 64) % 64; }
 };
 
 TEST(VoronoiCell, TheCubeItself) {
@@ -108,7 +106,8 @@ TEST(VoronoiCell, PlanesThatTouchDoNotCut) {
 }
 
 // Vertices in opposite corners of a face beyond the plane, the others not: no convex cell is like this, but
-// rounding can make one look so. A wider tolerance finds a cut that leaves a polyhedron; there is an end to it.
+// rounding can make one look so. A wider tolerance finds a cut that leaves a polyhedron; there is an end to
+// it.
 TEST(VoronoiCell, SignsThatContradictAreResolved) {
   for (const double noise : {1e-14, 1e-11, 1e-8, 1e-3}) {
     OneCell one(64, 64);
@@ -212,9 +211,8 @@ TEST(Voronoi, AreasOfCrystals) {
 
 // ---- Against the reference
 
-
-void expect_reference(const Frame& frame, const AnalysisRun& run, int images, const std::vector<double>& radii,
-                      double tolerance) {
+void expect_reference(const Frame& frame, const AnalysisRun& run, int images,
+                      const std::vector<double>& radii, double tolerance) {
   for (size_t i = 0; i < frame.position.size(); ++i) {
     const reference::VoronoiCell cell = reference::voronoi_cell(frame, i, images, radii);
     EXPECT_NEAR(run.field("voronoi_volume").real[i], cell.volume, tolerance * (cell.volume + 1e-3)) << i;
@@ -280,7 +278,8 @@ TEST(Voronoi, PowerCellsEqualTheReference) {
     expect_reference(frame, run, 1, radii, 1e-12);
     EXPECT_NEAR(sum_of(run.field("voronoi_volume").real) / box.volume(), 1, 1e-12);
     // Equal radii change nothing but rounding.
-    const AnalysisRun equal = run_analysis("voronoi", frame, {{"radii", "1,1,1"}}), none = run_analysis("voronoi", frame);
+    const AnalysisRun equal = run_analysis("voronoi", frame, {{"radii", "1,1,1"}}),
+                      none = run_analysis("voronoi", frame);
     for (size_t i = 0; i < 40; ++i)
       EXPECT_NEAR(equal.field("voronoi_volume").real[i], none.field("voronoi_volume").real[i],
                   1e-13 * box.volume());
@@ -409,7 +408,8 @@ TEST(Voronoi, CoincidentAtomsAreAnErrorWithBothIds) {
     run_analysis("voronoi", frame);
     FAIL() << "expected an error";
   } catch (const InputError& error) {
-    EXPECT_NE(std::string(error.what()).find("atoms 1017 and 1128 are closer than 0.0001 A"), std::string::npos)
+    EXPECT_NE(std::string(error.what()).find("atoms 1017 and 1128 are closer than 0.0001 A"),
+              std::string::npos)
         << error.what();
   }
 }
@@ -493,8 +493,10 @@ void expect_stored(const Frame& frame, const std::string& folder, const std::str
     const std::vector<double>& row = rows[i + 1];
     ASSERT_EQ(static_cast<int64_t>(row[0]), frame.id_of(static_cast<int64_t>(i)));
     ASSERT_NEAR(run.field("voronoi_volume").real[i] / row[1], 1, tolerance) << name << " " << row[0];
-    ASSERT_NEAR(run.field("voronoi_area").real[i] / row[2], 1, std::max(1e-10, tolerance)) << name << " " << row[0];
-    ASSERT_NEAR(run.field("cavity_radius").real[i] / row[8], 1, std::max(1e-10, tolerance)) << name << " " << row[0];
+    ASSERT_NEAR(run.field("voronoi_area").real[i] / row[2], 1, std::max(1e-10, tolerance))
+        << name << " " << row[0];
+    ASSERT_NEAR(run.field("cavity_radius").real[i] / row[8], 1, std::max(1e-10, tolerance))
+        << name << " " << row[0];
     if (row[6] >= 1e-9) {
       ASSERT_EQ(run.field("voronoi_coordination").integer[i], row[5]) << name << " " << row[0];
     }
@@ -514,8 +516,8 @@ TEST(VoronoiStored, SmallSets) {
   const std::string folder = shared + "/reference/struct/voronoi";
   for (const std::string name : {"gas2000", "cluster1300", "tri_gas800", "tri_small5", "tri_rattled_fcc"})
     expect_stored(read_input(folder, name), folder, name, 1e-10, true);
-  for (const std::string name :
-       {"bcc", "bcc_shift", "bcc_prim1", "fcc", "fcc_shift", "fcc_prim1", "hcp", "hcp_shift", "fcc_noise0.001"})
+  for (const std::string name : {"bcc", "bcc_shift", "bcc_prim1", "fcc", "fcc_shift", "fcc_prim1", "hcp",
+                                 "hcp_shift", "fcc_noise0.001"})
     expect_stored(read_input(folder, name), folder, name, 1e-10, false);
   for (const std::string name : {"fcc_noise1e-12", "fcc_noise1e-09", "fcc_noise1e-06"})
     expect_stored(read_input(folder, name), folder, name, 1e-8, false);
@@ -537,7 +539,8 @@ TEST(LongVoronoiStored, Polycrystals) {
 TEST(VoronoiStored, Faces) {
   GF_NEEDS_SHARED(shared);
   const std::string folder = shared + "/reference/struct/voronoi";
-  for (const std::string name : {"gas2000", "tri_gas800", "tri_rattled_fcc", "tri_small5", "bcc_shift", "bcc_prim1"}) {
+  for (const std::string name :
+       {"gas2000", "tri_gas800", "tri_rattled_fcc", "tri_small5", "bcc_shift", "bcc_prim1"}) {
     const Frame frame = read_input(folder, name);
     const AnalysisRun run = run_analysis("voronoi", frame, {{"faces", "true"}});
     const std::vector<int64_t>& offset = run.observable("voronoi_face_list/offset").integer;
@@ -564,11 +567,12 @@ TEST(VoronoiStored, Faces) {
 
 // ---- Many small configurations
 
-// 100,000 of them: gases, crystals with noise from 1e-16 to 0.1 A, planes and lines of atoms, few atoms in tilted
-// boxes, free and periodic. No failure, and the volumes fill the box.
+// 100,000 of them: gases, crystals with noise from 1e-16 to 0.1 A, planes and lines of atoms, few atoms in
+// tilted boxes, free and periodic. No failure, and the volumes fill the box.
 TEST(LongVoronoiFuzz, VolumesFillTheBox) {
   test::Uniform random(2024);
-  const Structure structures[] = {Structure::sc, Structure::bcc, Structure::fcc, Structure::hcp, Structure::diamond};
+  const Structure structures[] = {Structure::sc, Structure::bcc, Structure::fcc, Structure::hcp,
+                                  Structure::diamond};
   double worst = 0;
   for (int k = 0; k < 100'000; ++k) {
     Frame frame;
@@ -650,9 +654,7 @@ TEST(VoronoiLive, EqualsVoroppOnGases) {
   }
 }
 #else
-TEST(VoronoiLive, EqualsVoroppOnGases) {
-  GTEST_SKIP() << "built without Voro++ (Debian package voro++-dev)";
-}
+TEST(VoronoiLive, EqualsVoroppOnGases) { GTEST_SKIP() << "built without Voro++ (Debian package voro++-dev)"; }
 #endif
 
 }  // namespace

@@ -26,7 +26,8 @@ struct VoronoiCell {
 
 // Cell of atom i from all images with shifts up to `images` along periodic directions; walls are the faces of
 // the box along free ones. radius: per species, empty for none.
-inline VoronoiCell voronoi_cell(const Frame& frame, size_t i, int images, const std::vector<double>& radius = {}) {
+inline VoronoiCell voronoi_cell(const Frame& frame, size_t i, int images,
+                                const std::vector<double>& radius = {}) {
   VoronoiCell cell;
   const Box& box = frame.box;
   const Vec3 ri = frame.position[i];

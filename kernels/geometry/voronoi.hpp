@@ -16,8 +16,8 @@
 //          state: complete, or why not.
 // Edges    walls where the box is free; images of i are neighbors like any other; an atom closer than 1e-4 A:
 //          coincident. Degenerate vertices: kernels/geometry/README.md.
-// Cost     per bcc cell: 26 neighbors of 28 bytes read, 60 bytes written; 14 cuts, 6,000 flops. What binds is the
-//          latency of dependent steps (kernels/geometry/README.md).
+// Cost     per bcc cell: 26 neighbors of 28 bytes read, 60 bytes written; 14 cuts, 6,000 flops. Latency
+//          of dependent steps is what binds (kernels/geometry/README.md).
 // Team     1.
 // Order    atoms by (distance, x, y, z of rij), vertices and planes by number: the same bits for any number
 // of

@@ -15,4 +15,13 @@ void largest_of_rows(const double* rows, int64_t n_rows, int64_t n, const double
 void largest_of_rows(const Exec& exec, const double* rows, int64_t n_rows, int64_t n, const double* matrix,
                      double* product, double* out);
 
+// product = rows matrix^T on the host: rows, product [n_rows][n], matrix [n][n]. The same bits for any number
+// of threads.
+void multiply_transposed(int threads, const double* rows, int64_t n_rows, int64_t n, const double* matrix,
+                         double* product);
+
+// inverse_transposed = A^-T of matrix = A [n][n], by an LU decomposition of A with its rows and columns
+// scaled to alike sizes; returns log |det A|. Throws InputError where A is singular.
+double invert_transposed(const double* matrix, int64_t n, double* inverse_transposed);
+
 }  // namespace grainfield

@@ -21,5 +21,6 @@ void add_devices(CLI::App& app);
 void add_info(CLI::App& app);
 void add_list(CLI::App& app);
 void add_potential(CLI::App& app);
+void add_select(CLI::App& app);
 
 }  // namespace grainfield

@@ -77,6 +77,7 @@ int main(int argc, char** argv) {
   add_info(app);
   add_list(app);
   add_potential(app);
+  add_select(app);
   try {
     check_command(app, argc > 1 ? argv[1] : "");
     app.parse(argc, argv);

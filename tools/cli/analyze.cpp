@@ -236,7 +236,7 @@ void print_summary(const RunReport& report, const Analyzer& analyzer, const std:
                                        : fmt::format("  {}\n", note);
   text += fmt::format("\n{:<26}{:>12}\n", "stage", "time");
   for (const auto& [stage, seconds] : report.stages)
-    if (seconds >= 1e-4)  // one evaluation of a potential serves several analyses
+    if (seconds >= 5e-4)  // one evaluation of a potential serves several analyses
       text += fmt::format("{:<26}{:>12}\n", stage, seconds_text(seconds));
   text += fmt::format("{:<26}{:>12}", "wall (stages overlap)", seconds_text(report.seconds));
   if (report.atoms > 0)

@@ -17,8 +17,9 @@ namespace {
 
 constexpr double list_spacings = 2.0;   // the neighbor list's cutoff in units of the spacing of the atoms
 constexpr double reach_spacings = 2.6;  // ghosts of the first pass reach so far
-// For the cells that need more memory or more neighbors, together: of one cache, or of many threads.
-int64_t tier_bytes(const Exec& exec) { return exec.on_gpu() ? 256 << 20 : 4 << 20; }
+// On a GPU, for the cells that need more memory or more neighbors, together. On the CPU each thread has one.
+constexpr int64_t gpu_tier_bytes = 256 << 20;
+constexpr int64_t tier_0_bytes = 64 << 10;
 
 const AnalysisInfo& info() {
   static const AnalysisInfo value{
@@ -194,7 +195,7 @@ class VoronoiAnalysis final : public Analysis {
     if (with_list) needs.cutoff = params_.list_radius;
     needs.reach = reach;
     needs.bytes_per_atom = SlabArrays::bytes_per_atom + 16;
-    needs.bytes = tier_bytes(exec_);
+    needs.bytes = exec_.on_gpu() ? gpu_tier_bytes : exec_.threads * tier_0_bytes;
     return needs;
   }
 
@@ -262,21 +263,24 @@ class VoronoiAnalysis final : public Analysis {
     for (int32_t vertices = 128; !atoms.empty(); vertices *= 4) {
       if (vertices > 1 << 24)
         throw ResourceError(fmt::format("voronoi: the cell of atom {} has more than {} vertices",
-                                        frame.id_of(source[static_cast<size_t>(atoms.front())]), 1 << 22));
+                                        frame.id_of(source[static_cast<size_t>(atoms.front())]), vertices / 4));
       VoronoiFromCells task{batch.view(), batch.cells(), params, arrays.out};
       task.vertices = vertices;
       task.planes = 2 * vertices;
       task.candidates = 4 * vertices;
       const auto each =
           static_cast<int64_t>(VoronoiFromCells::bytes(task.vertices, task.planes, task.candidates));
-      const int64_t at_once =
-          std::clamp<int64_t>(tier_bytes(exec_) / each, 1, static_cast<int64_t>(atoms.size()));
-      memory.resize(at_once * each, "Voronoi cells");
-      task.memory = memory.data();
+      const auto n = static_cast<int64_t>(atoms.size());
       device_atoms.upload(atoms, "atoms");
-      for (int64_t begin = 0; begin < static_cast<int64_t>(atoms.size()); begin += at_once) {
-        task.atoms = device_atoms.data() + begin;
-        for_each(exec_, std::min(at_once, static_cast<int64_t>(atoms.size()) - begin), task, 0, 4);
+      task.atoms = device_atoms.data();
+      if (exec_.on_gpu()) {
+        const int64_t at_once = std::clamp<int64_t>(gpu_tier_bytes / each, 1, n);
+        memory.resize(at_once * each, "Voronoi cells");
+        task.memory = memory.data();
+        for (int64_t begin = 0; begin < n; begin += at_once, task.atoms += at_once)
+          for_each(exec_, std::min(at_once, n - begin), task);
+      } else {
+        for_each(exec_, n, task, static_cast<size_t>(each), 16);
       }
       const OnHost<CellState> state(exec_, arrays.out.state, arrays.n);
       std::vector<int32_t> larger;

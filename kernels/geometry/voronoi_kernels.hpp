@@ -43,7 +43,8 @@ struct VoronoiFromList {
 // The CPU's faster schedule of the same.
 void voronoi_simd(const Exec& exec, const VoronoiFromList& task);
 
-// Cells of some atoms, from all atoms within params.reach; atom k uses the k-th piece of memory.
+// Cells of some atoms, from all atoms within params.reach. Their memory is the team's scratch, or the k-th
+// piece of `memory` where a team's scratch cannot hold it (GPUs).
 struct VoronoiFromCells {
   static constexpr int32_t group = 32;
   BatchView batch;
@@ -61,9 +62,10 @@ struct VoronoiFromCells {
   }
 
   template <class Team>
-  GF_HD void operator()(Team, int64_t k) const {
+  GF_HD void operator()(Team team, int64_t k) const {
     const int32_t i = atoms[k];
-    unsigned char* mine = memory + bytes(vertices, planes, candidates) * static_cast<size_t>(k);
+    unsigned char* mine = static_cast<unsigned char*>(team.scratch());
+    if (memory) mine = memory + bytes(vertices, planes, candidates) * static_cast<size_t>(k);
     VoronoiCell cell(mine, vertices, planes);
     VoronoiCandidates near{
         reinterpret_cast<VoronoiCandidates::Candidate*>(mine + VoronoiCell::bytes(vertices, planes)),

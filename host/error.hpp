@@ -19,6 +19,15 @@ struct ResourceError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-enum ExitCode { exit_ok = 0, exit_bug = 1, exit_usage = 2, exit_input = 3, exit_resource = 4 };
+// exit_verdict: the command did its work, and its finding is what the user asked to be told of (screen
+// --fail-above).
+enum ExitCode {
+  exit_ok = 0,
+  exit_bug = 1,
+  exit_usage = 2,
+  exit_input = 3,
+  exit_resource = 4,
+  exit_verdict = 5
+};
 
 }  // namespace grainfield

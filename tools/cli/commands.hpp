@@ -21,6 +21,7 @@ void add_devices(CLI::App& app);
 void add_info(CLI::App& app);
 void add_list(CLI::App& app);
 void add_potential(CLI::App& app);
+void add_screen(CLI::App& app, const std::string& command_line);
 void add_select(CLI::App& app);
 
 }  // namespace grainfield

@@ -69,7 +69,7 @@ int main(int argc, char** argv) {
       "results.h5\n"
       "Every command has --help.\n"
       "Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 bad input, 4 resources (memory, disk, device),\n"
-      "130 interrupted (analyze keeps complete frames: --resume).");
+      "5 a verdict (screen --fail-above), 130 interrupted (analyze keeps complete frames: --resume).");
   add_analyze(app, command_line(argc, argv));
   add_build(app);
   add_convert(app);
@@ -77,6 +77,7 @@ int main(int argc, char** argv) {
   add_info(app);
   add_list(app);
   add_potential(app);
+  add_screen(app, command_line(argc, argv));
   add_select(app);
   try {
     check_command(app, argc > 1 ? argv[1] : "");

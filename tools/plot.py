@@ -1,13 +1,16 @@
 #!/usr/bin/python3
 """Draws what a result file of `grainfield analyze` holds: a slice through the snapshot colored by a per-atom
-field, g(r), the density profile with its boundaries, a slice through a density grid.
+field, g(r), the density profile with its boundaries, a slice through a density grid, the histogram of
+extrapolation grades; and the histogram that `grainfield screen` writes as .json.
 
   tools/plot.py out.h5                                   writes out.png
+  tools/plot.py run.screen.json                          the grades of all frames of `grainfield screen`
   tools/plot.py out.h5 -o fig.pdf --field coordination --component Z1 --slice x --thickness 3
 
 Needs h5py, matplotlib and numpy (Debian: python3-h5py python3-matplotlib).
 """
 import argparse
+import json
 import pathlib
 import re
 import sys
@@ -253,6 +256,51 @@ def draw_profile(axes, results):
     axes.ticklabel_format(axis="y", useOffset=False)
 
 
+GRADE_CLASSES = [("interpolation", 0, 1), ("accurate", 1, 2), ("reliable", 2, 10), ("dangerous", 10, np.inf)]
+
+
+def draw_grades(axes, edges, counts, title):
+    """Counts per bin of the grade, both axes logarithmic, with the limits of the classes."""
+    filled = np.flatnonzero(counts)
+    first, last = (filled[0], filled[-1]) if len(filled) else (0, len(counts) - 1)
+    low, high = min(edges[first], 0.5), max(edges[last + 1], 3.0)
+    for k, (name, start, end) in enumerate(GRADE_CLASSES):
+        if start < high:
+            axes.axvspan(max(start, low), min(end, high), color=plt.get_cmap()(0.05 + 0.3 * k), alpha=0.13, lw=0)
+            middle = np.sqrt(max(start, low) * min(end, high))
+            axes.annotate(name, (middle, 1), (0, -4), xycoords=("data", "axes fraction"), fontsize=6, color=SHADE,
+                          textcoords="offset points", ha="center", va="top", rotation=90)
+        if low < end < high:
+            axes.axvline(end, color=SHADE, lw=0.6, ls="--")
+    axes.stairs(counts[first:last + 1], edges[first:last + 2], fill=True, color="0.25", zorder=3)
+    axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(0.5, 30.0 * max(counts.max(), 1)),
+             xlabel="extrapolation grade $\\gamma$", ylabel="atoms per bin")
+    axes.set_title(title, fontsize=7)
+
+
+def draw_grades_of(axes, results):
+    grades = results.get("particles/all/extrapolation_grade")
+    grades = grades[np.isfinite(grades)]
+    edges = 10.0 ** (np.arange(-80, 121) / 20)
+    counts, _ = np.histogram(np.clip(grades, edges[0], edges[-1]), edges)
+    draw_grades(axes, edges, counts, f"largest grade {grades.max():.4g}" if len(grades) else "no grades")
+
+
+def draw_screening(path):
+    """The histogram of a file that `grainfield screen` wrote."""
+    try:
+        found = json.loads(pathlib.Path(path).read_text())
+        edges, counts = np.array(found["histogram"]["edges"]), np.array(found["histogram"]["counts"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Problem(f"{path}: expected the .json of grainfield screen ({error})") from None
+    figure = plt.figure(figsize=(3.5, 2.6), constrained_layout=True)
+    largest = "not a number" if found["largest"] is None else f"{found['largest']:.4g}"
+    draw_grades(figure.subplots(), edges, counts, f"{found['grades']} grades, the largest {largest}")
+    if found["grades_of"] == "configurations":
+        figure.axes[0].set_ylabel("frames per bin")
+    return figure
+
+
 def panels_of(results, options):
     """(kind, argument) of everything the file has, maps first."""
     panels = []
@@ -265,6 +313,8 @@ def panels_of(results, options):
         panels.append(("rdf", None))
     if results.series("density_profile/z", "density_profile/relative_density"):
         panels.append(("profile", None))
+    if results.get("particles/all/extrapolation_grade") is not None:
+        panels.append(("grades", None))
     if not panels:
         raise Problem(f"{results.path}: nothing to draw: no positions, no rdf, no density profile, no grid")
     return panels
@@ -309,6 +359,8 @@ def draw(results, options):
             draw_grid(figure, ax, results, options, name, ratio < 0.5)
         elif kind == "rdf":
             draw_rdf(ax, results)
+        elif kind == "grades":
+            draw_grades_of(ax, results)
         else:
             draw_profile(ax, results)
         if len(panels) > 1:
@@ -318,7 +370,7 @@ def draw(results, options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("input", help="result file (HDF5)")
+    parser.add_argument("input", help="result file (HDF5), or the .json of grainfield screen")
     parser.add_argument("-o", "--output", help="picture: .png, .pdf, .svg (default: the input's name with .png)")
     parser.add_argument("--frame", type=int, default=0, help="frame of the file, from 0; -1: the last (default 0)")
     parser.add_argument("--field", help="per-atom field (default relative_density)")
@@ -330,7 +382,9 @@ def main():
     output = options.output or str(pathlib.Path(options.input).with_suffix(".png"))
     try:
         with plt.rc_context(STYLE):
-            draw(Results(options.input, options.frame), options).savefig(output)
+            figure = draw_screening(options.input) if options.input.endswith(".json") else draw(
+                Results(options.input, options.frame), options)
+            figure.savefig(output)
     except Problem as problem:
         sys.exit(f"plot.py: error: {problem}")
     except (OSError, ValueError) as error:

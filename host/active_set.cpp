@@ -146,8 +146,7 @@ struct ActiveSetBuilder::State {
     for_each_frame(source, [&](Frame& frame, const Place& place, int64_t number) {
       ++progress.configurations;
       if (frame.n_atoms() == 0) return;
-      const std::vector<int32_t> species =
-          match_species(frame, *potential, where(place));
+      const std::vector<int32_t> species = match_species(frame, *potential, where(place));
       for (int32_t& t : frame.type) t = species[static_cast<size_t>(t)];
       frame.species.resize(static_cast<size_t>(model.n_species));
       progress.rows += neighborhoods() ? frame.n_atoms() : 1;
@@ -541,8 +540,7 @@ MtpActiveSet ActiveSetBuilder::finish(
       if (next == by_configuration.end() || next->first != std::pair{source, number}) return;
       const std::vector<size_t>& slots = next->second;
       const std::string file = s.sources[static_cast<size_t>(source)][place.file];
-      const std::vector<int32_t> species =
-          match_species(frame, *s.potential, file);
+      const std::vector<int32_t> species = match_species(frame, *s.potential, file);
       std::vector<int32_t> type;
       for (const int32_t t : species) type.push_back(t < 0 ? 0 : s.model.type_labels[static_cast<size_t>(t)]);
       const int64_t n_atoms = frame.n_atoms();
@@ -566,11 +564,10 @@ MtpActiveSet ActiveSetBuilder::finish(
           const CutOut sphere = cut_sphere(frame, s.slots[k].atom, s.model.max_distance);
           const int64_t index = equation(sphere.frame.n_atoms(), 0);
           set.origin[k] = {written++, index};
-          set.configurations +=
-              cfg_text(sphere.frame, type,
-                       {{"name", fmt::format("{} frame {} atom {}", file, place.frame,
-                                             frame.id_of(s.slots[k].atom))},
-                        {"selected_eqn_inds", fmt::format("{}", index)}});
+          set.configurations += cfg_text(
+              sphere.frame, type,
+              {{"name", fmt::format("{} frame {} atom {}", file, place.frame, frame.id_of(s.slots[k].atom))},
+               {"selected_eqn_inds", fmt::format("{}", index)}});
         }
       }
       if (chosen)
@@ -614,13 +611,18 @@ std::string cfg_text(const Frame& frame, const std::vector<int32_t>& type,
   for (const auto& [key, value] : frame.info) {
     if (key == "energy") fmt::format_to(add, " Energy\n    {}\n", value);
     if (key == "plus_stress")
-      fmt::format_to(add, " PlusStress:  xx          yy          zz          yz          xz          xy\n    {}\n",
+      fmt::format_to(add,
+                     " PlusStress:  xx          yy          zz          yz          xz          xy\n    {}\n",
                      value);
   }
   for (const auto& [key, value] : features) {
     std::string name;
     for (const char c : key)
-      name += c == ' ' ? "\\_" : c == '\t' ? "\\t" : c == '\n' ? "\\n" : c == '\r' ? "\\r" : std::string(1, c);
+      name += c == ' '    ? "\\_"
+              : c == '\t' ? "\\t"
+              : c == '\n' ? "\\n"
+              : c == '\r' ? "\\r"
+                          : std::string(1, c);
     std::istringstream lines(value);
     std::string line;
     while (std::getline(lines, line)) fmt::format_to(add, " Feature   {}\t{}\n", name, line);

@@ -9,8 +9,9 @@
 //          that of one batch in MLIP-3. Of a larger source, the first batch is taken whole and then only rows
 //          whose grade exceeds the threshold; the source is read again until none does.
 // Numbers  C is updated by rank one within a batch; A is inverted afresh (LU) and C recomputed after each,
-//          until no swap follows. Slots that no candidate can fill (directions in which the potential does not
-//          depend on its coefficients) keep their rows 1e-6 e_l; their entries of C are rounding, below 1e-5.
+//          until no swap follows. Slots that no candidate can fill (directions in which the potential does
+//          not depend on its coefficients) keep their rows 1e-6 e_l; their entries of C are rounding, below
+//          1e-5.
 // Order    the same bits for any number of threads.
 // Test     tests/pipeline/test_select.cpp
 #pragma once
@@ -28,11 +29,11 @@
 namespace grainfield {
 
 struct SelectProgress {
-  int pass = 1;                    // over the source
-  int64_t configurations = 0;      // read in this pass
-  int64_t rows = 0;                // of them
-  int64_t swaps = 0;               // of all passes
-  double largest = 0;              // grade in hand, while swapping; 0 while reading
+  int pass = 1;                // over the source
+  int64_t configurations = 0;  // read in this pass
+  int64_t rows = 0;            // of them
+  int64_t swaps = 0;           // of all passes
+  double largest = 0;          // grade in hand, while swapping; 0 while reading
 };
 
 struct SelectOptions {
@@ -44,7 +45,8 @@ struct SelectOptions {
   double swap_tolerance = 0;  // swaps go on above it, once a grade exceeds the threshold; 0: the threshold
   int64_t rows = 0;           // held at once; 0: what 1 GiB holds (16 bytes per coefficient and row)
   int64_t memory_limit = 0;   // for evaluating large configurations; 0: what is available
-  int64_t whole_up_to = 20000;  // atoms: of larger configurations only the spheres around chosen atoms are kept
+  int64_t whole_up_to =
+      20000;  // atoms: of larger configurations only the spheres around chosen atoms are kept
   std::function<std::unique_ptr<Reader>(const std::string& path)> open;  // empty: open_reader(path)
   std::function<void(const SelectProgress&)> progress;                   // may be empty
 };
@@ -62,10 +64,10 @@ struct SelectReport {
 
 // A configuration that owns rows of the set.
 struct SelectedConfiguration {
-  int source = -1;            // number of the source; -1: it was in the set before
-  int64_t configuration = 0;  // in the source, or in the set as it was
-  std::string file;           // empty for source -1
-  int64_t frame = 0;          // of the file
+  int source = -1;             // number of the source; -1: it was in the set before
+  int64_t configuration = 0;   // in the source, or in the set as it was
+  std::string file;            // empty for source -1
+  int64_t frame = 0;           // of the file
   std::vector<int64_t> atoms;  // whose neighborhoods are in the set, ascending; empty in configuration mode
 };
 
@@ -97,8 +99,8 @@ class ActiveSetBuilder {
   std::unique_ptr<State> state_;
 };
 
-// A configuration as the text of an .almtp or .cfg file: 17 digits; type[t]: number of the atoms of species t.
-// With energies, forces and stresses where the frame has them. features: key and value.
+// A configuration as the text of an .almtp or .cfg file: 17 digits; type[t]: number of the atoms of species
+// t. With energies, forces and stresses where the frame has them. features: key and value.
 std::string cfg_text(const Frame& frame, const std::vector<int32_t>& type,
                      const std::vector<std::pair<std::string, std::string>>& features);
 

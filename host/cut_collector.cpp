@@ -44,9 +44,8 @@ void for_groups(const std::vector<const Frame*>& frames, const Exec& exec, doubl
 CutCollector::CutCollector(const MtpModel& model, int threads, const CutOptions& options)
     : model_(model), options_(options) {
   if (!model.active_set || !model.active_set->neighborhood_mode())
-    throw UsageError(
-        fmt::format("cut-outs need a potential with an active set of neighborhoods; {} has {}", model.name,
-                    model.active_set ? "one of configurations" : "none"));
+    throw UsageError(fmt::format("cut-outs need a potential with an active set of neighborhoods; {} has {}",
+                                 model.name, model.active_set ? "one of configurations" : "none"));
   exec_.threads = threads;
   potential_ = make_mtp_potential(model_, exec_);
 }
@@ -88,20 +87,21 @@ void CutCollector::read_rows(const Frame& frame, std::vector<Candidate>& candida
   const std::vector<int32_t> species =
       match_species(frame, *potential_, fmt::format("frame {}", candidates[0].cut.frame));
   const int64_t n = potential_->n_coefficients();
-  for_groups(frames, exec_, potential_->cutoff(),
-             [&](const Batch& batch, const NeighborList& list, size_t begin, const std::vector<int64_t>& first) {
-               std::vector<double> gradient(static_cast<size_t>(batch.n_local() * n));
-               PotentialOutput output;
-               output.gradient = gradient.data();
-               Workspace scratch(exec_);
-               potential_->evaluate(batch, list, species, output, scratch);
-               for (int64_t k = 0; k < batch.n_local(); ++k) {
-                 const auto at = std::lower_bound(first.begin(), first.end(), batch.source().data[k]);
-                 if (at == first.end() || *at != batch.source().data[k]) continue;
-                 candidates[begin + static_cast<size_t>(at - first.begin())].row.assign(
-                     gradient.begin() + k * n, gradient.begin() + (k + 1) * n);
-               }
-             });
+  for_groups(
+      frames, exec_, potential_->cutoff(),
+      [&](const Batch& batch, const NeighborList& list, size_t begin, const std::vector<int64_t>& first) {
+        std::vector<double> gradient(static_cast<size_t>(batch.n_local() * n));
+        PotentialOutput output;
+        output.gradient = gradient.data();
+        Workspace scratch(exec_);
+        potential_->evaluate(batch, list, species, output, scratch);
+        for (int64_t k = 0; k < batch.n_local(); ++k) {
+          const auto at = std::lower_bound(first.begin(), first.end(), batch.source().data[k]);
+          if (at == first.end() || *at != batch.source().data[k]) continue;
+          candidates[begin + static_cast<size_t>(at - first.begin())].row.assign(
+              gradient.begin() + k * n, gradient.begin() + (k + 1) * n);
+        }
+      });
 }
 
 std::vector<Cut> CutCollector::choose() const {
@@ -110,7 +110,8 @@ std::vector<Cut> CutCollector::choose() const {
   const int64_t n = model_.n_coefficients(), m = n_candidates();
   std::vector<double> set = model_.active_set->rows, rows, c(static_cast<size_t>(m * n));
   for (const Candidate& f : found_) rows.insert(rows.end(), f.row.begin(), f.row.end());
-  multiply_transposed(exec_.threads, rows.data(), m, n, model_.active_set->inverse_transposed.data(), c.data());
+  multiply_transposed(exec_.threads, rows.data(), m, n, model_.active_set->inverse_transposed.data(),
+                      c.data());
   MaxVolOptions options;
   options.threshold = options_.threshold;
   options.threads = exec_.threads;

@@ -1,6 +1,7 @@
 // Which of the worst neighborhoods of a run are worth a calculation, cut out of their snapshots.
 //
-// Rule     Of all atoms whose grade exceeds `above`, the worst `candidates` are kept. Their rows b_i go through
+// Rule     Of all atoms whose grade exceeds `above`, the worst `candidates` are kept. Their rows b_i go
+// through
 //          MaxVol (host/maxvol.hpp), which starts from the potential's active set: an atom is cut out if it
 //          holds a slot of the set in the end. Like neighborhoods have like rows and share one slot.
 // Test     tests/pipeline/test_screen.cpp

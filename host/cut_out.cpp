@@ -22,7 +22,8 @@ struct Seen {
 // The center first, then by distance; equal ones in a definite order.
 void sort_by_distance(std::vector<Seen>& atoms, int64_t center) {
   std::sort(atoms.begin(), atoms.end(), [center](const Seen& a, const Seen& b) {
-    const bool a_is_center = a.source == center && a.r_sq == 0, b_is_center = b.source == center && b.r_sq == 0;
+    const bool a_is_center = a.source == center && a.r_sq == 0,
+               b_is_center = b.source == center && b.r_sq == 0;
     if (a_is_center != b_is_center) return a_is_center;
     if (a.r_sq != b.r_sq) return a.r_sq < b.r_sq;
     if (a.source != b.source) return a.source < b.source;
@@ -83,8 +84,8 @@ CutOut cut_sphere(const Frame& frame, int64_t center, double radius) {
   CutOut out = make(frame, atoms, {});
   out.frame.has_box = false;
   const double edge = 2 * radius + 2;
-  out.frame.box = Box({edge, 0, 0}, {0, edge, 0}, {0, 0, edge}, {-edge / 2, -edge / 2, -edge / 2}, false,
-                      false, false);
+  out.frame.box =
+      Box({edge, 0, 0}, {0, edge, 0}, {0, 0, edge}, {-edge / 2, -edge / 2, -edge / 2}, false, false, false);
   return out;
 }
 
@@ -100,8 +101,8 @@ CutOut cut_cluster(const Frame& frame, int64_t center, double radius, double vac
 CutOut cut_cell(const Frame& frame, int64_t center, double size, double min_distance) {
   check_center(frame, center, size, "size");
   if (!(min_distance >= 0 && 2 * min_distance <= size))
-    throw UsageError(fmt::format("cut-out: least distance {} A at the seam; expected 0 to half of the size {} A",
-                                 min_distance, size));
+    throw UsageError(fmt::format(
+        "cut-out: least distance {} A at the seam; expected 0 to half of the size {} A", min_distance, size));
   const Box& box = frame.box;
   double part[3];  // of the snapshot's cell vectors
   bool is_cut[3];

@@ -10,9 +10,9 @@
 
 namespace grainfield {
 
-// Classes as Ito et al., npj Comput. Mater. (2024), doi 10.1038/s41524-024-01451-y, name them: interpolation (gamma <= 1), accurate
-// extrapolation (to 2), reliable extrapolation (to 10), dangerous extrapolation. What an active set holds has
-// grade 1 up to the rounding of its inverse: the first limit is taken 1e-5 higher.
+// Classes as Ito et al., npj Comput. Mater. (2024), doi 10.1038/s41524-024-01451-y, name them: interpolation
+// (gamma <= 1), accurate extrapolation (to 2), reliable extrapolation (to 10), dangerous extrapolation. What
+// an active set holds has grade 1 up to the rounding of its inverse: the first limit is taken 1e-5 higher.
 struct GradeClass {
   const char* name;
   const char* range;

@@ -63,8 +63,8 @@ class MaxVol {
       const int64_t row = row_of_largest();
       if (row < 0) break;
       const double largest = bound_[size(row)];
-      const double limit = swaps.empty() ? std::max(options_.threshold, options_.start_above)
-                                         : options_.threshold;
+      const double limit =
+          swaps.empty() ? std::max(options_.threshold, options_.start_above) : options_.threshold;
       if (!(largest > limit)) break;
       const double* c = c_ + row * n_;
       int64_t slot = 0;

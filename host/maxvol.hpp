@@ -3,7 +3,8 @@
 // Source   Goreinov, Oseledets, Savostyanov, Tyrtyshnikov, Zamarashkin, in Matrix Methods: Theory, Algorithms
 //          and Applications (World Scientific 2010), p. 247; for potentials Podryabinkin and Shapeev, Comput.
 //          Mater. Sci. 140, 171 (2017).
-// Formula  C = B A^-1. While the largest |C_ij| exceeds the threshold: row j of A and row i of B change places
+// Formula  C = B A^-1. While the largest |C_ij| exceeds the threshold: row j of A and row i of B change
+// places
 //          (|det A| grows by the factor |C_ij|), C <- C - (C e_j + e_i) (e_i^T C - e_j^T) / C_ij.
 //          Ties: the lowest row, then the lowest column.
 // Cost     m n multiplications per swap, if all rows were updated each time. A row is updated only when its
@@ -20,15 +21,15 @@
 namespace grainfield {
 
 struct MaxVolSwap {
-  int64_t row = 0;   // a place in B: it holds the row that left A afterwards, which stays a candidate
-  int64_t slot = 0;  // a row of A
+  int64_t row = 0;    // a place in B: it holds the row that left A afterwards, which stays a candidate
+  int64_t slot = 0;   // a row of A
   double factor = 0;  // |C_ij| before the swap
 };
 
 struct MaxVolOptions {
-  double threshold = 1.001;   // stop when no |C_ij| exceeds it; more than 1
-  double start_above = 0;     // do nothing where no |C_ij| exceeds this
-  int64_t most_swaps = 0;     // 0: no limit
+  double threshold = 1.001;  // stop when no |C_ij| exceeds it; more than 1
+  double start_above = 0;    // do nothing where no |C_ij| exceeds this
+  int64_t most_swaps = 0;    // 0: no limit
   int threads = 1;
   std::function<void(int64_t swaps, double largest)> progress;  // before every swap; may be empty
 };

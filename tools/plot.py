@@ -263,7 +263,7 @@ def draw_grades(axes, edges, counts, title):
     """Counts per bin of the grade, both axes logarithmic, with the limits of the classes."""
     filled = np.flatnonzero(counts)
     first, last = (filled[0], filled[-1]) if len(filled) else (0, len(counts) - 1)
-    low, high = min(edges[first], 0.5), max(edges[last + 1], 3.0)
+    low, high = min(edges[first] / 1.3, 0.5), max(edges[last + 1] * 1.3, 3.0)
     for k, (name, start, end) in enumerate(GRADE_CLASSES):
         if start < high:
             axes.axvspan(max(start, low), min(end, high), color=plt.get_cmap()(0.05 + 0.3 * k), alpha=0.13, lw=0)

@@ -43,7 +43,8 @@ std::vector<MaxVolSwap> plain_maxvol(int64_t n, int64_t m, std::vector<double> c
     for (int64_t i = 0; i < m; ++i) left.push_back(at(i, slot) + (i == row ? 1 : 0));
     for (int64_t k = 0; k < n; ++k) right.push_back((at(row, k) - (k == slot ? 1 : 0)) / pivot);
     for (int64_t i = 0; i < m; ++i)
-      for (int64_t k = 0; k < n; ++k) at(i, k) -= left[static_cast<size_t>(i)] * right[static_cast<size_t>(k)];
+      for (int64_t k = 0; k < n; ++k)
+        at(i, k) -= left[static_cast<size_t>(i)] * right[static_cast<size_t>(k)];
   }
 }
 
@@ -155,7 +156,8 @@ TEST(DenseInverse, TimesTheMatrixIsOne) {
   std::vector<double> a = random_matrix(n, n, 11), inverse(a.size()), product(a.size());
   double shift = 0;
   for (int64_t k = 0; k < n; ++k) {
-    const double row = std::pow(10, static_cast<double>(k % 7)), column = std::pow(10, -static_cast<double>(k % 5));
+    const double row = std::pow(10, static_cast<double>(k % 7)),
+                 column = std::pow(10, -static_cast<double>(k % 5));
     shift += std::log(row) + std::log(column);
     for (int64_t l = 0; l < n; ++l) {
       a[static_cast<size_t>(k * n + l)] *= row;

@@ -64,8 +64,8 @@ struct Selection {
   std::vector<SelectedConfiguration> selected;
 };
 
-Selection select_from(const MtpModel& model, const std::vector<std::string>& files, SelectOptions options = {},
-                      double threshold = 1.001, int threads = 1) {
+Selection select_from(const MtpModel& model, const std::vector<std::string>& files,
+                      SelectOptions options = {}, double threshold = 1.001, int threads = 1) {
   Exec exec;
   exec.threads = threads;
   ActiveSetBuilder builder(model, exec, options);
@@ -124,7 +124,8 @@ void expect_origins_name_the_rows(const Selection& s) {
     } else {
       ASSERT_EQ(equation, 0);
       row = values[c].gradient_sum[0];
-      for (double& x : row) x *= set.energy_weight / std::pow(static_cast<double>(atoms), set.weight_scaling / 2.0);
+      for (double& x : row)
+        x *= set.energy_weight / std::pow(static_cast<double>(atoms), set.weight_scaling / 2.0);
     }
     for (size_t l = 0; l < n; ++l)
       ASSERT_NEAR(set.rows[k * n + l], row[l], 1e-9 * std::max(1.0, std::abs(row[l]))) << k << " " << l;
@@ -151,8 +152,8 @@ TEST(Select, EveryGradeIsBelowTheThresholdAfterwards) {
   const double most = largest(grades_of(s.model, path));
   EXPECT_LE(most, 1.001 + 1e-6);
   EXPECT_NEAR(most, s.report.largest_after, 1e-6);
-  EXPECT_NEAR(s.log_volume, s.report.log_volume_gained + static_cast<double>(m.n_coefficients()) * std::log(1e-6),
-              1e-6);
+  EXPECT_NEAR(s.log_volume,
+              s.report.log_volume_gained + static_cast<double>(m.n_coefficients()) * std::log(1e-6), 1e-6);
   // What is in the set has grade 1.
   const auto grades = grades_of(s.model, path);
   for (const SelectedConfiguration& c : s.selected)
@@ -208,7 +209,8 @@ TEST(Select, OrderOfTheCandidatesDoesNotMatter) {
   const TempFolder folder;
   MtpModel m = test::small_mtp();
   m.scaling *= 32;  // the largest entries are moments then; the constants 1 of all atoms would tie
-  const std::string a = folder.write("a.cfg", clusters(m, 30, 7)), b = folder.write("b.cfg", clusters(m, 30, 8));
+  const std::string a = folder.write("a.cfg", clusters(m, 30, 7)),
+                    b = folder.write("b.cfg", clusters(m, 30, 8));
   EXPECT_NEAR(select_from(m, {a, b}).log_volume, select_from(m, {b, a}).log_volume, 1e-6);
 }
 
@@ -281,10 +283,10 @@ TEST(Select, OfLargeConfigurationsSpheresAreKept) {
 TEST(Select, RefusesWhatItCannotUse) {
   const TempFolder folder;
   MtpModel m = test::small_mtp(1);
-  const std::string twice =
-      folder.write("c.cfg",
-                   "BEGIN_CFG\n Size\n 2\n AtomData: id type cartes_x cartes_y cartes_z\n 1 0 0 0 0\n 2 0 0 0 0\n"
-                   "END_CFG\n");
+  const std::string twice = folder.write(
+      "c.cfg",
+      "BEGIN_CFG\n Size\n 2\n AtomData: id type cartes_x cartes_y cartes_z\n 1 0 0 0 0\n 2 0 0 0 0\n"
+      "END_CFG\n");
   EXPECT_THROW(
       try { select_from(m, {twice}); } catch (const InputError& e) {
         EXPECT_NE(std::string(e.what()).find("c.cfg, frame 0, atom 1"), std::string::npos) << e.what();

@@ -130,13 +130,13 @@ struct ScreenCommand {
   int threads = available_threads();
   bool compress = false, no_positions = false, quiet = false;
 
-  std::string base() const {
-    return output.ends_with(".h5") ? output.substr(0, output.size() - 3) : output;
-  }
+  std::string base() const { return output.ends_with(".h5") ? output.substr(0, output.size() - 3) : output; }
 
   void check() {
-    if (threads < 1 || threads > 4096) throw UsageError(fmt::format("--threads {}: expected 1 to 4096", threads));
-    if (worst < 0 || worst > 1000000) throw UsageError(fmt::format("--worst {}: expected 0 to 1000000", worst));
+    if (threads < 1 || threads > 4096)
+      throw UsageError(fmt::format("--threads {}: expected 1 to 4096", threads));
+    if (worst < 0 || worst > 1000000)
+      throw UsageError(fmt::format("--worst {}: expected 0 to 1000000", worst));
     if (fail_above && !(*fail_above >= 0))
       throw UsageError(fmt::format("--fail-above {}: expected a grade, 0 or more", *fail_above));
     if (cut_shape != "cell" && cut_shape != "sphere")
@@ -150,7 +150,8 @@ struct ScreenCommand {
     if (!(cut.min_distance >= 0 && 2 * cut.min_distance <= cut.size))
       throw UsageError(fmt::format("--cut-min-distance {}: expected 0 to half of --cut-size {}",
                                    cut.min_distance, cut.size));
-    if (cut.candidates < 1) throw UsageError(fmt::format("--cut-candidates {}: expected 1 or more", cut.candidates));
+    if (cut.candidates < 1)
+      throw UsageError(fmt::format("--cut-candidates {}: expected 1 or more", cut.candidates));
     if (cut.most < 1) throw UsageError(fmt::format("--cut-most {}: expected 1 or more", cut.most));
     if (output.empty()) output = fs::path(inputs.front()).filename().string() + ".screen.h5";
     for (const std::string& input : inputs) {
@@ -175,8 +176,8 @@ struct ScreenCommand {
     const std::string potential_file = find_potential(potential);
     std::shared_ptr<Potential> loaded = load_potential(potential, run.exec, {elements, false});
     if (!loaded->has_grades())
-      throw UsageError(fmt::format("{}: it has no active set, so it gives no grades; `grainfield select` makes one",
-                                   potential));
+      throw UsageError(fmt::format(
+          "{}: it has no active set, so it gives no grades; `grainfield select` makes one", potential));
     run.potential = loaded;
     const bool per_atom = loaded->grades_neighborhoods();
     std::unique_ptr<CutCollector> cuts;
@@ -239,7 +240,8 @@ struct ScreenCommand {
     if (!quiet) print(report, ran, files, per_atom, cuts.get(), chosen, *loaded);
     const double largest = report.largest();
     if (fail_above && !(largest <= *fail_above)) {
-      fmt::print(stderr, "grainfield: the largest grade {:.6g} exceeds --fail-above {:g}\n", largest, *fail_above);
+      fmt::print(stderr, "grainfield: the largest grade {:.6g} exceeds --fail-above {:g}\n", largest,
+                 *fail_above);
       throw Exit{exit_verdict};
     }
   }
@@ -248,7 +250,8 @@ struct ScreenCommand {
     std::error_code error;
     fs::create_directories(cut_folder, error);
     if (error || !fs::is_directory(cut_folder))
-      throw ResourceError(fmt::format("--cut-out {}: cannot make this folder: {}", cut_folder, error.message()));
+      throw ResourceError(
+          fmt::format("--cut-out {}: cannot make this folder: {}", cut_folder, error.message()));
   }
 
   static std::string worst_csv(const GradeReport& report, const FrameFiles& files) {
@@ -292,14 +295,16 @@ struct ScreenCommand {
     }
     for (int b = 0; b <= GradeReport::n_bins; ++b) out["histogram"]["edges"].push_back(GradeReport::edge(b));
     out["histogram"]["counts"] = report.histogram();
-    if (cuts) out["cut_outs"] = {{"atoms_above", cuts->n_above()}, {"candidates", cuts->n_candidates()},
-                                 {"written", chosen.size()}};
+    if (cuts)
+      out["cut_outs"] = {
+          {"atoms_above", cuts->n_above()}, {"candidates", cuts->n_candidates()}, {"written", chosen.size()}};
     return out;
   }
 
   void write_cuts(const std::vector<Cut>& chosen, const Potential& loaded, const FrameFiles& files) const {
     std::string table =
-        "number,file,source,frame,atom,id,grade,grade_in_piece,largest_in_piece,atoms,removed_at_seam,whole_cell\n";
+        "number,file,source,frame,atom,id,grade,grade_in_piece,largest_in_piece,atoms,removed_at_seam,whole_"
+        "cell\n";
     std::string all;
     std::unique_ptr<Writer> writer;
     const std::string name = cut_format == "extxyz" ? "cut_outs.xyz" : "cut_outs.cfg";
@@ -338,10 +343,10 @@ struct ScreenCommand {
 
   void print(const GradeReport& report, const RunReport& ran, const FrameFiles& files, bool per_atom,
              const CutCollector* cuts, const std::vector<Cut>& chosen, const Potential& loaded) const {
-    std::string text = fmt::format("{}: {}, {}; {} in {}\n\n{:<26}{:>10}{:>14}{:>12}\n", output,
-                                   counted(ran.frames_computed, "frame"), counted(ran.atoms, "atom"), potential,
-                                   seconds_text(ran.seconds), "class", "grade", per_atom ? "atoms" : "frames",
-                                   "share");
+    std::string text =
+        fmt::format("{}: {}, {}; {} in {}\n\n{:<26}{:>10}{:>14}{:>12}\n", output,
+                    counted(ran.frames_computed, "frame"), counted(ran.atoms, "atom"), potential,
+                    seconds_text(ran.seconds), "class", "grade", per_atom ? "atoms" : "frames", "share");
     for (size_t k = 0; k < grade_classes.size(); ++k)
       text += fmt::format("{:<26}{:>10}{:>14}{:>11.4f}%\n", grade_classes[k].name, grade_classes[k].range,
                           report.classes()[k],
@@ -351,7 +356,8 @@ struct ScreenCommand {
                         report.histogram_picture());
     const auto worst_entries = report.worst();
     if (!worst_entries.empty()) {
-      text += fmt::format("\n{:>12}  {:>8}{:>10}  {}\n", "worst grade", "frame", per_atom ? "atom id" : "", "file");
+      text += fmt::format("\n{:>12}  {:>8}{:>10}  {}\n", "worst grade", "frame", per_atom ? "atom id" : "",
+                          "file");
       constexpr size_t shown = 10;
       for (size_t k = 0; k < worst_entries.size() && k < shown; ++k) {
         const GradeReport::Entry& e = worst_entries[k];
@@ -363,16 +369,19 @@ struct ScreenCommand {
         text += fmt::format("... and {} more in {}.worst.csv\n", worst_entries.size() - shown, base());
     }
     if (cuts) {
-      text += fmt::format("\n{} above {:g}: {} of the worst {} cut out in {}\n", counted(cuts->n_above(), "atom"),
-                          cut.above, chosen.size(), cuts->n_candidates(), cut_folder);
+      text +=
+          fmt::format("\n{} above {:g}: {} of the worst {} cut out in {}\n", counted(cuts->n_above(), "atom"),
+                      cut.above, chosen.size(), cuts->n_candidates(), cut_folder);
       if (cut.size / 2 < loaded.cutoff())
-        text += fmt::format("  half of --cut-size {:g} A is less than the cutoff {:g} A: the grades in the "
-                            "cut-outs differ\n",
-                            cut.size, loaded.cutoff());
+        text += fmt::format(
+            "  half of --cut-size {:g} A is less than the cutoff {:g} A: the grades in the "
+            "cut-outs differ\n",
+            cut.size, loaded.cutoff());
     }
     if (!report.worst().empty() || report.count() > 0)
       text += fmt::format("\nlargest grade {:.6g}\nverdict: {}\n", report.largest(), report.verdict());
-    for (const auto& [note, n] : ran.summary.notes()) text += fmt::format("note: {} ({})\n", note, counted(n, "frame"));
+    for (const auto& [note, n] : ran.summary.notes())
+      text += fmt::format("note: {} ({})\n", note, counted(n, "frame"));
     fmt::print("{}", text);
   }
 };
@@ -384,7 +393,8 @@ void add_screen(CLI::App& app, const std::string& command_line) {
   CLI::App* sub = app.add_subcommand(
       "screen", "grade how far snapshots are from what a moment tensor potential was trained on");
   sub->add_option("input", c->inputs, "snapshots; frames of several files follow each other")->required();
-  sub->add_option("--potential", c->potential, "moment tensor potential with an active set (.almtp)")->required();
+  sub->add_option("--potential", c->potential, "moment tensor potential with an active set (.almtp)")
+      ->required();
   sub->add_option("-o,--output", c->output,
                   "grades in H5MD (default: name of the first input + .screen.h5, in this folder); beside it "
                   "go .json, .histogram.csv and .worst.csv");
@@ -394,20 +404,24 @@ void add_screen(CLI::App& app, const std::string& command_line) {
   sub->add_option("--cut-above", c->cut.above, "of atoms whose grade exceeds this")->capture_default_str();
   sub->add_option("--cut-shape", c->cut_shape, "cell (periodic) or sphere (a cluster, 12 A of vacuum around)")
       ->capture_default_str();
-  sub->add_option("--cut-size", c->cut.size, "edge of cells, or diameter of spheres, A")->capture_default_str();
+  sub->add_option("--cut-size", c->cut.size, "edge of cells, or diameter of spheres, A")
+      ->capture_default_str();
   sub->add_option("--cut-min-distance", c->cut.min_distance,
                   "atoms closer than this (A) through the seam of a cell: the outer one is left out")
       ->capture_default_str();
   sub->add_option("--cut-format", c->cut_format, "cfg, poscar or extxyz")->capture_default_str();
-  sub->add_option("--cut-candidates", c->cut.candidates, "worst atoms from which to choose")->capture_default_str();
+  sub->add_option("--cut-candidates", c->cut.candidates, "worst atoms from which to choose")
+      ->capture_default_str();
   sub->add_option("--cut-most", c->cut.most, "cut-outs at most, the worst first")->capture_default_str();
   sub->add_option("--frames", c->frames, "a, a:b or a:b:c as a Python slice (default: all)");
-  sub->add_option("--potential-elements", c->elements, "elements of the potential's species in order, such as Fe,Cr")
+  sub->add_option("--potential-elements", c->elements,
+                  "elements of the potential's species in order, such as Fe,Cr")
       ->delimiter(',');
   sub->add_option("--species", c->species, "names of the types of the input in order, such as Fe,Cr")
       ->delimiter(',');
   sub->add_option("--format", c->format, "format of the inputs (default: found by content)");
-  sub->add_option("--memory", c->memory, "most memory to use, such as 500M or 4G: larger frames are cut into slabs");
+  sub->add_option("--memory", c->memory,
+                  "most memory to use, such as 500M or 4G: larger frames are cut into slabs");
   sub->add_option("--threads", c->threads, "host threads; the results do not depend on them")
       ->capture_default_str();
   sub->add_option("--device", c->device, "auto, cpu, cuda or cuda:N")->capture_default_str();

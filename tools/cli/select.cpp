@@ -68,12 +68,14 @@ struct SelectCommand {
   static constexpr int64_t shown = 20;  // lines of the table
 
   void check() const {
-    if (threads < 1 || threads > 4096) throw UsageError(fmt::format("--threads {}: expected 1 to 4096", threads));
+    if (threads < 1 || threads > 4096)
+      throw UsageError(fmt::format("--threads {}: expected 1 to 4096", threads));
     if (!(threshold > 1)) throw UsageError(fmt::format("--threshold {}: expected more than 1", threshold));
     if (swap_tolerance != 0 && !(swap_tolerance > 1 && swap_tolerance <= threshold))
       throw UsageError(fmt::format("--swap-tolerance {}: expected more than 1, at most --threshold {}",
                                    swap_tolerance, threshold));
-    if (!(initial > 0 && initial < 1)) throw UsageError(fmt::format("--initial {}: expected 0 to 1", initial));
+    if (!(initial > 0 && initial < 1))
+      throw UsageError(fmt::format("--initial {}: expected 0 to 1", initial));
     if (rows < 0) throw UsageError(fmt::format("--rows {}: expected 1 or more", rows));
     if (extend && from_scratch) throw UsageError("--extend and --from-scratch exclude each other");
     if (!mode.empty() && mode != "neighborhoods" && mode != "configurations")
@@ -110,8 +112,9 @@ struct SelectCommand {
     if (model.active_set && !from_scratch) {
       const char* has = model.active_set->neighborhood_mode() ? "neighborhoods" : "configurations";
       if (!mode.empty() && mode != has)
-        throw UsageError(fmt::format("--mode {}: the active set of {} is one of {}; --from-scratch makes a new one",
-                                     mode, potential, has));
+        throw UsageError(
+            fmt::format("--mode {}: the active set of {} is one of {}; --from-scratch makes a new one", mode,
+                        potential, has));
     } else if (extend) {
       throw UsageError(fmt::format("--extend: {} has no active set", potential));
     }
@@ -138,7 +141,8 @@ struct SelectCommand {
     };
     options.progress = [&](const SelectProgress& p) { progress.show(stage, p); };
     ActiveSetBuilder builder(model, exec, options);
-    const bool neighborhoods = model.active_set ? model.active_set->neighborhood_mode() : options.neighborhoods;
+    const bool neighborhoods =
+        model.active_set ? model.active_set->neighborhood_mode() : options.neighborhoods;
     say(fmt::format("{}: {} coefficients, {} of {}\n", potential, model.n_coefficients(),
                     model.active_set ? "extends its active set" : "a new active set",
                     neighborhoods ? "neighborhoods" : "configurations"));
@@ -150,16 +154,18 @@ struct SelectCommand {
       stage = name;
       const SelectReport r = builder.select(source, limit);
       progress.clear();
-      say(fmt::format("{}: {}, {}; largest grade {:.6g} before, {:.6g} after\n"
+      say(
+          fmt::format("{}: {}, {}; largest grade {:.6g} before, {:.6g} after\n"
                       "  {} in {}, ln|det A| + {:.6f}\n",
                       name, plural(r.configurations, "configuration"),
-                      plural(r.rows, neighborhoods ? "neighborhood" : "row"), r.largest_before, r.largest_after,
-                      plural(r.swaps, "swap"), r.passes == 1 ? "one pass" : fmt::format("{} passes", r.passes),
-                      r.log_volume_gained));
+                      plural(r.rows, neighborhoods ? "neighborhood" : "row"), r.largest_before,
+                      r.largest_after, plural(r.swaps, "swap"),
+                      r.passes == 1 ? "one pass" : fmt::format("{} passes", r.passes), r.log_volume_gained));
       if (r.pairs_too_close > 0)
         say(fmt::format("  {} closer than the least distance {} A of the potential (first in {})\n",
                         plural(r.pairs_too_close, "pair"), model.min_distance, r.too_close_in));
-      if (r.configurations == 0) throw InputError(fmt::format("{}: expected configurations, found none", name));
+      if (r.configurations == 0)
+        throw InputError(fmt::format("{}: expected configurations, found none", name));
     };
     constexpr double training_threshold = 1.001;
     if (training_source >= 0) go("training", training_source, std::min(training_threshold, threshold));
@@ -191,12 +197,14 @@ struct SelectCommand {
                plural(taken, "slot"));
     for (size_t k = 0; k < chosen.size() && static_cast<int64_t>(k) < shown; ++k) {
       const SelectedConfiguration& c = chosen[k];
-      fmt::print("  {}, frame {}{}\n", c.file, c.frame, c.atoms.empty() ? "" : ": atoms " + atoms_of(c, ", ", 12));
+      fmt::print("  {}, frame {}{}\n", c.file, c.frame,
+                 c.atoms.empty() ? "" : ": atoms " + atoms_of(c, ", ", 12));
     }
     if (static_cast<int64_t>(chosen.size()) > shown)
       fmt::print("  ... and {} more{}\n", static_cast<int64_t>(chosen.size()) - shown,
                  table.empty() ? " (--table FILE lists all)" : "");
-    if (!save_selected.empty() && chosen.empty()) fmt::print("{}: not written, no candidate was selected\n", save_selected);
+    if (!save_selected.empty() && chosen.empty())
+      fmt::print("{}: not written, no candidate was selected\n", save_selected);
     fmt::print("{}: written in {}\n", output, seconds_text(seconds));
   }
 
@@ -242,21 +250,25 @@ void add_select(CLI::App& app) {
   sub->add_option("--training", c->training,
                   "files of configurations that are in the training set already: go through them before and "
                   "after the candidates, as mlp select_add does");
-  sub->add_option("--mode", c->mode,
-                  "neighborhoods (grades per atom; the default) or configurations (one grade per configuration)");
+  sub->add_option(
+      "--mode", c->mode,
+      "neighborhoods (grades per atom; the default) or configurations (one grade per configuration)");
   sub->add_flag("--extend", c->extend, "insist on extending: an error if the potential has no active set");
   sub->add_flag("--from-scratch", c->from_scratch, "forget the active set that the potential has");
   sub->add_option("--threshold", c->threshold, "no candidate keeps a grade above this; more than 1")
       ->capture_default_str();
-  sub->add_option("--swap-tolerance", c->swap_tolerance,
-                  "once a grade exceeds the threshold, swap until none exceeds this (default: the threshold)");
+  sub->add_option(
+      "--swap-tolerance", c->swap_tolerance,
+      "once a grade exceeds the threshold, swap until none exceeds this (default: the threshold)");
   sub->add_option("--initial", c->initial, "a new set starts from this times the unit matrix")
       ->capture_default_str();
-  sub->add_option("--rows", c->rows,
-                  "candidate rows that are compared at once (default: what 1 GiB holds); more candidates take "
-                  "several passes over the files");
-  sub->add_option("--save-selected", c->save_selected,
-                  "write the candidates that were selected, ready to be labelled (any format that convert knows)");
+  sub->add_option(
+      "--rows", c->rows,
+      "candidate rows that are compared at once (default: what 1 GiB holds); more candidates take "
+      "several passes over the files");
+  sub->add_option(
+      "--save-selected", c->save_selected,
+      "write the candidates that were selected, ready to be labelled (any format that convert knows)");
   sub->add_option("--table", c->table, "write the selected configurations and atoms as CSV");
   sub->add_option("--potential-elements", c->elements,
                   "elements of the potential's species in order, such as Fe,Cr")
@@ -274,7 +286,8 @@ void add_select(CLI::App& app) {
       "  grainfield select --potential pot_16.almtp --training train.cfg --candidates new/*.xyz \\\n"
       "      --threshold 2.1 --save-selected to_label.cfg -o pot_16_next.almtp\n"
       "Atoms are counted from 1, frames from 0. The result has the format of MLIP-3 (and of LAMMPS' pair\n"
-      "mtp/extrapolation). Of configurations with more than 20000 atoms only the spheres around the selected\n"
+      "mtp/extrapolation). Of configurations with more than 20000 atoms only the spheres around the "
+      "selected\n"
       "atoms are kept in it.");
   sub->callback([c] { c->run(); });
 }

@@ -263,7 +263,8 @@ class VoronoiAnalysis final : public Analysis {
     for (int32_t vertices = 128; !atoms.empty(); vertices *= 4) {
       if (vertices > 1 << 24)
         throw ResourceError(fmt::format("voronoi: the cell of atom {} has more than {} vertices",
-                                        frame.id_of(source[static_cast<size_t>(atoms.front())]), vertices / 4));
+                                        frame.id_of(source[static_cast<size_t>(atoms.front())]),
+                                        vertices / 4));
       VoronoiFromCells task{batch.view(), batch.cells(), params, arrays.out};
       task.vertices = vertices;
       task.planes = 2 * vertices;

@@ -180,6 +180,11 @@ struct VoronoiBuilder {
     return closed ? bound : 0.51 * reach;
   }
 
+  // Rounding is that of the cube: a much smaller cell has to begin again from a smaller one.
+  GF_HD static bool cube_too_large(double radius_sq, double half) {
+    return radius_sq < 0.015625 * half * half;
+  }
+
   // jitter: planes move by so much of their distance, each its own part of it; 0 but after a failure.
   template <class Gather>
   GF_HD CellState build(VoronoiCell& cell, VoronoiCandidates& near, double first_shell, double reach,

@@ -25,16 +25,18 @@ struct VoronoiFromList {
     const Vec3 ri = batch.position(i);
     bool closed = false;
     const double half = VoronoiBuilder::cube(params.list_radius, params.bound, closed);
-    const CellState state = builder.build(cell, near, params.list_radius, params.list_radius, half, 0,
-                                          [&](VoronoiCandidates& found, double inner, double outer) {
-                                            for (int64_t k = neighbors.begin(i); k < neighbors.end(i); ++k) {
-                                              const int32_t j = neighbors.index[k];
-                                              const Vec3 r = batch.position(j) - ri;
-                                              const double d_sq = norm_sq(r);
-                                              if (d_sq >= inner * inner && d_sq < outer * outer)
-                                                builder.consider(found, r, d_sq, j);
-                                            }
-                                          });
+    CellState state = builder.build(cell, near, params.list_radius, params.list_radius, half, 0,
+                                    [&](VoronoiCandidates& found, double inner, double outer) {
+                                      for (int64_t k = neighbors.begin(i); k < neighbors.end(i); ++k) {
+                                        const int32_t j = neighbors.index[k];
+                                        const Vec3 r = batch.position(j) - ri;
+                                        const double d_sq = norm_sq(r);
+                                        if (d_sq >= inner * inner && d_sq < outer * outer)
+                                          builder.consider(found, r, d_sq, j);
+                                      }
+                                    });
+    if (state == CellState::complete && VoronoiBuilder::cube_too_large(cell.radius_sq(), half))
+      state = CellState::overflow;
     if (state == CellState::coincident) out.partner[i] = builder.partner;
     write_cell(out, batch, params, i, state, cell);
   }
@@ -105,10 +107,8 @@ struct VoronoiFromCells {
         jitter = jitter == 0 ? 1e-14 : 10 * jitter;
         continue;
       }
-      // Rounding is that of the cube: a much smaller cell begins again from a smaller one.
-      const double radius = std::sqrt(cell.radius_sq());
-      if (state != CellState::complete || !(radius < 0.125 * half)) break;
-      half = 1.01 * radius;
+      if (state != CellState::complete || !VoronoiBuilder::cube_too_large(cell.radius_sq(), half)) break;
+      half = 1.01 * std::sqrt(cell.radius_sq());
     }
     if (state == CellState::coincident) out.partner[i] = builder.partner;
     write_cell(out, batch, params, i, state, cell);

@@ -381,6 +381,8 @@ __attribute__((flatten)) void build_cells(const VoronoiFromList& task, SmallVoro
     CellState state = CellState::overflow;
     if (near.gather(task.batch, task.neighbors, task.params.list_radius, i))
       state = build_cell(builder, cell, near, task.out.partner[i]);
+    if (state == CellState::complete && VoronoiBuilder::cube_too_large(cell.radius_sq(), cell.half_edge))
+      state = CellState::overflow;
     write_cell(task.out, task.batch, task.params, i, state, cell);
   }
 }

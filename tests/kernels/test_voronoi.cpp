@@ -438,6 +438,31 @@ TEST(Voronoi, ManyFaces) {
   EXPECT_NEAR(sum_of(run.field("voronoi_volume").real) / 64000, 1, 1e-12);
 }
 
+// Atoms 2000 times as close as elsewhere: cells that begin again from a small cube, whose rounding is theirs.
+// The second time there are more neighbors than the first memory holds.
+TEST(Voronoi, ADenseSpot) {
+  Frame frame = test::ideal_gas(Box({60, 0, 0}, {0, 60, 0}, {0, 0, 60}, {}, false, false, false), 6000, 14);
+  for (Vec3& r : frame.position) r += Vec3{5, 5, 5};
+  frame.box = Box({70, 0, 0}, {0, 70, 0}, {0, 0, 70}, {}, false, false, false);
+  const double step = 1.0 / 512;
+  const size_t n_gas = frame.position.size();
+  for (const int n : {5, 6}) {
+    frame.position.resize(n_gas);
+    std::vector<size_t> inner;
+    for (int c = 0; c < n; ++c)
+      for (int b = 0; b < n; ++b)
+        for (int a = 0; a < n; ++a) {
+          if (std::min({a, b, c}) > 0 && std::max({a, b, c}) < n - 1) inner.push_back(frame.position.size());
+          frame.position.push_back(step * Vec3{a + 1.0, b + 1.0, c + 1.0});
+        }
+    frame.type.assign(frame.position.size(), 0);
+    const AnalysisRun run = run_analysis("voronoi", frame);
+    for (const size_t i : inner)
+      EXPECT_NEAR(run.field("voronoi_volume").real[i] / (step * step * step), 1, 1e-14);
+    EXPECT_NEAR(sum_of(run.field("voronoi_volume").real) / (70.0 * 70 * 70), 1, 1e-12);
+  }
+}
+
 TEST(Voronoi, FewAtoms) {
   Frame frame;
   frame.box = Box({20, 0, 0}, {0, 20, 0}, {0, 0, 20});

@@ -9,6 +9,7 @@
 
 #include "host/build_polycrystal.hpp"
 #include "host/error.hpp"
+#include "host/local_spacing.hpp"
 #include "io/reader.hpp"
 #include "kernels/geometry/voronoi_cell.hpp"
 #include "tests/reference/voronoi_ref.hpp"
@@ -453,12 +454,14 @@ TEST(Voronoi, ADenseSpot) {
       for (int b = 0; b < n; ++b)
         for (int a = 0; a < n; ++a) {
           if (std::min({a, b, c}) > 0 && std::max({a, b, c}) < n - 1) inner.push_back(frame.position.size());
-          frame.position.push_back(step * Vec3{a + 1.0, b + 1.0, c + 1.0});
+          // Turned, or every number were a short binary fraction and every step exact.
+          frame.position.push_back(
+              step / 3 * Vec3{40.0 + 2 * a - 2 * b + c, 40.0 + a + 2 * b + 2 * c, 40.0 - 2 * a - b + 2 * c});
         }
     frame.type.assign(frame.position.size(), 0);
     const AnalysisRun run = run_analysis("voronoi", frame);
     for (const size_t i : inner)
-      EXPECT_NEAR(run.field("voronoi_volume").real[i] / (step * step * step), 1, 1e-14);
+      EXPECT_NEAR(run.field("voronoi_volume").real[i] / (step * step * step), 1, 3e-14);
     EXPECT_NEAR(sum_of(run.field("voronoi_volume").real) / (70.0 * 70 * 70), 1, 1e-12);
   }
 }
@@ -481,6 +484,18 @@ TEST(Voronoi, BadParameters) {
        {test::Given{{"radii", "1,2"}}, test::Given{{"radii", "-1"}}, test::Given{{"bound", "0"}},
         test::Given{{"face_threshold", "2"}}, test::Given{{"faces", "1"}}})
     EXPECT_THROW(run_analysis("voronoi", frame, given), UsageError) << given[0].first;
+}
+
+// ---- The spacing that the search starts from
+
+TEST(LocalSpacing, IsThatOfTheAtomsAndNotOfTheBox) {
+  Frame crystal = test::crystal(Structure::bcc, 2.83, {12, 12, 12});
+  const double spacing = std::cbrt(0.5) * 2.83;
+  EXPECT_NEAR(local_spacing(crystal), spacing, 0.1 * spacing);
+  crystal.box = Box({900, 0, 0}, {100, 800, 0}, {0, 50, 1000}, {-300, -300, -300}, true, false, true);
+  EXPECT_NEAR(local_spacing(crystal), spacing, 0.1 * spacing);
+  EXPECT_NEAR(local_spacing(test::ideal_gas(Box({50, 0, 0}, {0, 50, 0}, {0, 0, 50}), 8000, 2)), 2.5, 0.25);
+  EXPECT_NEAR(local_spacing(test::ideal_gas(Box({5, 0, 0}, {0, 5, 0}, {0, 0, 5}), 1, 2)), 5, 0.5);
 }
 
 // ---- Stored numbers of Voro++ and Qhull

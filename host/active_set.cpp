@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <sstream>
 #include <utility>
 
@@ -167,8 +168,8 @@ struct ActiveSetBuilder::State {
   }
 
   std::vector<int32_t> own_species() const {
-    std::vector<int32_t> species;
-    for (int32_t s = 0; s < model.n_species; ++s) species.push_back(s);
+    std::vector<int32_t> species(static_cast<size_t>(model.n_species));
+    std::iota(species.begin(), species.end(), 0);
     return species;
   }
 
@@ -201,7 +202,7 @@ struct ActiveSetBuilder::State {
       Buffer<double> gradient(exec, batch.n_local() * n, "gradients of candidates");
       output.gradient = gradient.data();
       close = potential->evaluate(batch, list, own_species(), output, scratch);
-      found = in_order(gradient, origin, 0);
+      found = in_order(gradient, origin, nullptr);
       for (int64_t i = 0; i < group.atoms; ++i) {
         const size_t f = frame_of(i);
         from.push_back({source, group.numbers[f], i - first_atom[f]});
@@ -259,6 +260,7 @@ struct ActiveSetBuilder::State {
           close = potential->evaluate(batch, *slab.list, own_species(), output, slab.scratch);
           found = in_order(gradient, origin, &local);
         }
+        from.reserve(local.size());
         for (const int64_t atom : local) from.push_back({source, number, atom});
         take(found, from, place_of);
       } else {
@@ -542,6 +544,7 @@ MtpActiveSet ActiveSetBuilder::finish(
       const std::string file = s.sources[static_cast<size_t>(source)][place.file];
       const std::vector<int32_t> species = match_species(frame, *s.potential, file);
       std::vector<int32_t> type;
+      type.reserve(species.size());
       for (const int32_t t : species) type.push_back(t < 0 ? 0 : s.model.type_labels[static_cast<size_t>(t)]);
       const int64_t n_atoms = frame.n_atoms();
       const auto equation = [](int64_t atoms, int64_t atom) { return 1 + 3 * atoms + 9 + atom; };

@@ -81,6 +81,8 @@ void CutCollector::read_rows(const Frame& frame, std::vector<Candidate>& candida
   if (candidates.empty()) return;
   std::vector<CutOut> spheres;
   std::vector<const Frame*> frames;
+  spheres.reserve(candidates.size());
+  frames.reserve(candidates.size());
   for (const Candidate& c : candidates)
     spheres.push_back(cut_sphere(frame, c.cut.atom, potential_->cutoff()));
   for (const CutOut& s : spheres) frames.push_back(&s.frame);

@@ -82,8 +82,7 @@ class MaxVol {
   static size_t size(int64_t k) { return static_cast<size_t>(k); }
 
   void for_rows(const std::function<void(int64_t)>& f) const {
-    // Starting and joining threads twice per swap does not pay before.
-    const int threads = m_ * n_ < 1 << 24 ? 1 : options_.threads;
+    const int threads = m_ * n_ < options_.least_shared ? 1 : options_.threads;
     parallel_chunks(threads, m_, rows_per_piece, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i) f(i);
     });

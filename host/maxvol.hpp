@@ -31,6 +31,7 @@ struct MaxVolOptions {
   double start_above = 0;    // do nothing where no |C_ij| exceeds this
   int64_t most_swaps = 0;    // 0: no limit
   int threads = 1;
+  int64_t least_shared = 1 << 24;  // entries of C below which one thread works: joining others does not pay
   std::function<void(int64_t swaps, double largest)> progress;  // before every swap; may be empty
 };
 

@@ -113,9 +113,9 @@ TEST(MaxVol, TiesGoToTheFirstRowAndColumn) {
 }
 
 TEST(MaxVol, TheNumberOfThreadsChangesNoBit) {
-  Problem one(70, 250000, 5), three(70, 250000, 5);  // few rows are not shared out
+  Problem one(70, 2000, 5), three(70, 2000, 5);
   MaxVolOptions options;
-  options.most_swaps = 40;
+  options.least_shared = 0;
   const auto a = one.run(options);
   options.threads = 3;
   const auto b = three.run(options);

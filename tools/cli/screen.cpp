@@ -49,11 +49,6 @@ class FrameFiles {
     return starts_.empty() ? std::pair<std::string, int64_t>{"", frame}
                            : std::pair{starts_[k].second, frame - starts_[k].first};
   }
-  void restart() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    starts_.clear();
-    count_ = 0;
-  }
 
  private:
   class Watched final : public Reader {

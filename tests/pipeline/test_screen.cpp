@@ -247,6 +247,21 @@ TEST_F(SelectCommand, WritesASetThatGradesItsCandidates) {
   EXPECT_EQ(read_mtp(next).active_set->origin, read_mtp(out).active_set->origin);
 }
 
+TEST_F(SelectCommand, TrainingAndCandidatesTakeTurns) {
+  std::string text;
+  for (uint64_t k = 0; k < 8; ++k) text += cfg_text(crystal(2, 30 + k, 0.6), {0}, {});
+  const std::string more = folder.write("more.cfg", text), report = folder.file("s.json");
+  const auto r = grainfield(base() + " --training " + pool + " --candidates " + more);
+  ASSERT_EQ(r.code, 0) << r.err;
+  EXPECT_NE(r.out.find("training again"), std::string::npos);
+  for (const std::string& file : {pool, more}) {
+    ASSERT_EQ(
+        grainfield("screen --device cpu " + file + " --potential " + out + " -o " + folder.file("s.h5")).code,
+        0);
+    EXPECT_LE(json::parse(test::read_file(report))["largest"].get<double>(), 1.001 + 1e-6) << file;
+  }
+}
+
 TEST_F(SelectCommand, ConfigurationModeGradesFrames) {
   auto r = grainfield(base() + " --mode configurations --candidates " + pool);
   ASSERT_EQ(r.code, 0) << r.err;

@@ -166,11 +166,17 @@ struct SelectCommand {
                         plural(r.pairs_too_close, "pair"), model.min_distance, r.too_close_in));
       if (r.configurations == 0)
         throw InputError(fmt::format("{}: expected configurations, found none", name));
+      return r.swaps;
     };
     constexpr double training_threshold = 1.001;
-    if (training_source >= 0) go("training", training_source, std::min(training_threshold, threshold));
+    const double training_limit = std::min(training_threshold, threshold);
+    if (training_source >= 0) go("training", training_source, training_limit);
     go("candidates", candidate_source, threshold);
-    if (training_source >= 0) go("training again", training_source, std::min(training_threshold, threshold));
+    // Whatever the one brings in, the other may answer: until neither swaps. |det A| grows all the time.
+    for (int64_t swaps = 1; training_source >= 0 && swaps > 0;) {
+      if (go("training again", training_source, training_limit) == 0) break;
+      swaps = go("candidates again", candidate_source, threshold);
+    }
 
     std::unique_ptr<Writer> writer;
     if (!save_selected.empty()) writer = open_writer(save_selected, {threads, false});

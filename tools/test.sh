@@ -1,7 +1,8 @@
 #!/bin/bash
 # Installs what is missing, builds one preset, runs its tests, prints the counts.
 #   tools/test.sh          the CPU build, all tests
-#   tools/test.sh PRESET   cuda (all tests), asan or tsan (the tests labelled quick)
+#   tools/test.sh PRESET [AREAS]   cuda (all tests), asan or tsan (the tests labelled quick); AREAS such as
+#                                  "core;kernels" builds and runs the tests of these folders alone
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -22,7 +23,11 @@ echo "== [$preset] 1/3 packages"
 tools/install_deps.sh
 echo "== [$preset] 2/3 build in $build"
 rm -rf "$build/test-results"
-cmake --preset "$preset" < /dev/null
+if (($# > 1)); then
+  cmake --preset "$preset" -DGRAINFIELD_TEST_AREAS="$2" < /dev/null
+else
+  cmake --preset "$preset" < /dev/null
+fi
 cmake --build --preset "$preset" < /dev/null
 echo "== [$preset] 3/3 tests"
 mkdir -p "$build/test-results"

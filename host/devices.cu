@@ -127,7 +127,9 @@ Exec choose_device(const std::string& spec, int threads, std::string* why) {
   }
   std::string reason = why_no_gpu();
   if (spec == "auto") {
+#if defined(__CUDACC__)  // a build for the CPU alone has nothing to explain
     if (why) *why = "running on the CPU: " + reason;
+#endif
     return exec;
   }
   if (wanted >= 0 && !devices.empty()) {

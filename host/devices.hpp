@@ -28,8 +28,8 @@ std::vector<DeviceInfo> list_devices();
 int available_threads();
 
 // spec: "cpu", "cuda" (the first usable GPU), "cuda:i", or "auto": the first usable GPU, else the CPU, and
-// then *why says in one line why. threads: of the host; 0: all available. Throws UsageError for any other
-// spec or threads < 0, ResourceError if the GPU asked for cannot be used.
+// then *why says in one line why ("" in a build without CUDA). threads: of the host; 0: all available. Throws
+// UsageError for any other spec or threads < 0, ResourceError if the GPU asked for cannot be used.
 Exec choose_device(const std::string& spec, int threads, std::string* why = nullptr);
 
 // Makes exec's GPU the current one of the calling thread; every thread that works with a GPU calls it once.

@@ -23,6 +23,24 @@ namespace {
 // Before anything has been measured: bytes per atom that a frame may take to compute without being cut.
 constexpr double guessed_bytes_per_atom = 1500;
 
+constexpr int64_t most_bad_notes = 100;
+
+// What the reader met.
+enum class Got { frame, end, bad, bad_to_the_end };
+
+// The next frame; where bad ones are skipped, the reader is behind it in any case.
+Got read_next(const PipelineOptions& options, Reader& reader, Frame& frame, std::string& why_bad) {
+  try {
+    return reader.next(frame) ? Got::frame : Got::end;
+  } catch (const InputError& error) {
+    if (!options.skip_bad_frames) throw;
+    why_bad = error.what();
+  }
+  if (reader.recover()) return Got::bad;
+  why_bad += "; the rest of this file is skipped too, as nothing shows where its next frame begins";
+  return Got::bad_to_the_end;
+}
+
 struct ReadFrame {
   int64_t index = 0;
   std::unique_ptr<Frame> frame;
@@ -141,37 +159,52 @@ class Run {
       int64_t index = 0;
       for (const std::string& input : options_.inputs) {
         std::unique_ptr<Reader> reader;
-        {
+        try {
           const StageClock::Scope timed(&read_clock_, "read");
           reader = options_.open(input);
+        } catch (const InputError& error) {
+          if (!options_.skip_bad_frames) throw;
+          if (frames.contains(index)) note_bad(index, error.what());
+          ++index;
+          continue;
         }
         while (!frames.is_past(index)) {
           if (watch_.stop) throw Cancelled();
-          if (!frames.contains(index)) {
+          const bool wanted = frames.contains(index);
+          const bool kept = wanted && is_kept(earlier, index);
+          if ((!wanted || kept) && !options_.skip_bad_frames) {
             const StageClock::Scope timed(&read_clock_, "read");
             if (!reader->skip()) break;
-          } else if (is_kept(earlier, index)) {
-            const StageClock::Scope timed(&read_clock_, "read");
-            if (!reader->skip()) break;
-            ++frames_kept_;
           } else {
             if (!may_read_.take()) throw Cancelled();
             ReadFrame next{index, pool_.take()};
-            bool found = false;
+            std::string why_bad;
+            Got got;
             {
               const StageClock::Scope timed(&read_clock_, "read");
-              found = reader->next(*next.frame);
+              got = read_next(options_, *reader, *next.frame, why_bad);
             }
-            if (!found) {
+            if ((got == Got::bad || got == Got::bad_to_the_end) && wanted) note_bad(index, why_bad);
+            if (got == Got::frame && wanted && !kept) {
+              any_ = true;
+              if (!frames_read_.push(std::move(next))) throw Cancelled();
+            } else {
+              pool_.put(std::move(next.frame));
               may_read_.add(1);
+            }
+            if (got == Got::end) break;
+            if (got == Got::bad_to_the_end) {
+              ++index;
               break;
             }
-            any_ = true;
-            if (!frames_read_.push(std::move(next))) throw Cancelled();
           }
+          if (kept) ++frames_kept_;
           ++index;
         }
       }
+      if (!any_ && frames_kept_ == 0 && report_.frames_bad > 0)
+        throw InputError(fmt::format("no frame could be read; {} skipped, the first: {}", report_.frames_bad,
+                                     report_.bad_notes.front()));
       if (!any_ && frames_kept_ == 0)
         throw UsageError(fmt::format("--frames {} selects none of the {} frames of the input",
                                      options_.frames.text(), index));
@@ -181,6 +214,11 @@ class Run {
       fail(std::current_exception());
     }
     frames_read_.close();
+  }
+
+  void note_bad(int64_t index, const std::string& why) {
+    if (report_.frames_bad++ < most_bad_notes)
+      report_.bad_notes.push_back(fmt::format("frame {} skipped: {}", index, why));
   }
 
   // True for a frame of an earlier run.
@@ -359,9 +397,26 @@ class Run {
 
 int64_t count_frames(const PipelineOptions& options, const std::atomic<bool>& stop) {
   int64_t n = 0;
+  Frame frame;
   for (const std::string& input : options.inputs) {
-    const std::unique_ptr<Reader> reader = options.open(input);
-    while (!stop && reader->skip()) ++n;
+    std::unique_ptr<Reader> reader;
+    try {
+      reader = options.open(input);
+    } catch (const InputError&) {
+      if (!options.skip_bad_frames) throw;
+      ++n;
+      continue;
+    }
+    if (!options.skip_bad_frames) {
+      while (!stop && reader->skip()) ++n;
+      continue;
+    }
+    std::string why_bad;
+    Got got = Got::frame;
+    while (!stop && (got == Got::frame || got == Got::bad)) {
+      got = read_next(options, *reader, frame, why_bad);
+      if (got != Got::end) ++n;
+    }
   }
   return n;
 }

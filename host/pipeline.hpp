@@ -36,8 +36,12 @@ struct PipelineOptions {
   std::function<std::unique_ptr<Reader>(const std::string& path)> open;
   // Called once, on the writer's thread (it may take its time: hashing inputs).
   std::function<std::unique_ptr<ResultsWriter>()> make_writer;
-  std::string vtk_prefix;     // grids also go to <prefix>.<grid>.<frame>.vti (or .vts); "": they do not
-  bool resume = false;        // the writer may hold frames already: these are passed over
+  std::string vtk_prefix;  // grids also go to <prefix>.<grid>.<frame>.vti (or .vts); "": they do not
+  bool resume = false;     // the writer may hold frames already: these are passed over
+  // A frame that cannot be read is noted in the report and passed over; it keeps its number, as do those
+  // behind it. Frames of the input that are passed over are read as well then, so that all runs find the same
+  // ones.
+  bool skip_bad_frames = false;
   bool count_frames = false;  // for progress: count the frames of all inputs beside the work
 };
 
@@ -53,10 +57,12 @@ struct RunWatch {
 
 struct RunReport {
   int64_t frames_computed = 0;
-  int64_t frames_kept = 0;    // complete from an earlier run
-  int64_t atoms = 0;          // of the frames computed
-  int64_t largest_frame = 0;  // atoms
-  bool interrupted = false;   // by RunWatch::stop: the results file is not closed
+  int64_t frames_kept = 0;             // complete from an earlier run
+  int64_t atoms = 0;                   // of the frames computed
+  int64_t largest_frame = 0;           // atoms
+  int64_t frames_bad = 0;              // wanted, could not be read and were skipped
+  std::vector<std::string> bad_notes;  // one line for each: number, file, reason; the first hundred
+  bool interrupted = false;            // by RunWatch::stop: the results file is not closed
   double seconds = 0;
   std::vector<std::pair<std::string, double>> stages;  // seconds: read, each analysis, write, ...
   RunSummary summary;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <utility>
 
 #include "host/elements.hpp"
 #include "host/error.hpp"
@@ -134,6 +136,7 @@ class ExtXyz final : public Reader {
     header.n_atoms = n_atoms;
     read_pairs(header, frame);
     read_atoms(header, frame, store);
+    check_end();
     ++frame_;
     return true;
   }
@@ -149,20 +152,77 @@ class ExtXyz final : public Reader {
     return true;
   }
 
+  // In a file with Lattice= or Properties= a count with such a line behind it begins a frame, wherever it
+  // stands. In plain XYZ only the bad frame's own count says where the next one begins, and it is believed if
+  // another count (or the end of the file) is there.
+  bool recover() override {
+    ++frame_;
+    try {
+      std::string_view text;
+      if (!extended_ && count_ >= 0) {
+        source_->skip_lines(first_line_ + 2 + count_ - source_->next_line());
+        return !source_->skip_blank_lines() || (source_->peek(text) && count_of(text));
+      }
+      std::optional<int64_t> count;
+      while (source_->peek(text)) {
+        if (count && has_pairs(text)) {
+          next_count_ = count;
+          return true;
+        }
+        count = count_of(text);
+        source_->line(text);
+      }
+      return extended_;
+    } catch (const InputError&) {
+      return false;  // a broken compressed stream
+    }
+  }
+
  private:
+  static bool has_pairs(std::string_view line) {
+    return line.find("Lattice=") != std::string_view::npos ||
+           line.find("Properties=") != std::string_view::npos;
+  }
+
+  // A line that holds a number of atoms and nothing else.
+  static std::optional<int64_t> count_of(std::string_view line) {
+    const auto n = to_integer(trim(line));
+    if (!n || *n < 0 || *n > INT64_MAX / 2) return {};
+    return n;
+  }
+
   std::string where() const { return fmt::format("{}, frame {}", source_->path(), frame_); }
   [[noreturn]] void fail(const std::string& what) const { source_->fail(source_->last_line(), what); }
 
   bool read_count(int64_t& n_atoms) {
+    count_ = -1;
+    if (next_count_) {  // passed by recover()
+      n_atoms = count_ = *std::exchange(next_count_, std::nullopt);
+      first_line_ = source_->last_line();
+      return true;
+    }
     if (!source_->skip_blank_lines()) return false;
     std::string_view text;
     source_->line(text);
-    const auto n = to_integer(trim(text));
-    if (!n || *n < 0 || *n == INT64_MAX)
-      fail(fmt::format("expected the number of atoms of frame {} (or the end of the file), found {}", frame_,
-                       quote(text)));
-    n_atoms = *n;
+    const auto n = count_of(text);
+    if (!n) fail_count(source_->last_line(), frame_, text);
+    n_atoms = count_ = *n;
+    first_line_ = source_->last_line();
     return true;
+  }
+
+  [[noreturn]] void fail_count(int64_t line, int64_t frame, std::string_view text) const {
+    source_->fail(line,
+                  fmt::format("expected the number of atoms of frame {} (or the end of the file), found "
+                              "{}",
+                              frame, quote(text)));
+  }
+
+  // After the atoms comes the next frame or nothing: otherwise the count is wrong.
+  void check_end() {
+    std::string_view text;
+    if (source_->skip_blank_lines() && source_->peek(text) && !count_of(text))
+      fail_count(source_->next_line(), frame_ + 1, text);
   }
 
   bool next_pair(PairParser& parser, Pair& pair) const {
@@ -178,6 +238,7 @@ class ExtXyz final : public Reader {
     if (!source_->line(text))
       fail("expected a line of comment or key=value pairs, the file ends here (truncated?)");
     const std::string line(text);
+    extended_ = extended_ || has_pairs(line);
     std::string lattice, pbc;
     bool has_lattice = false, has_pbc = false;
     if (line.find('=') == std::string::npos) {  // plain XYZ: a comment
@@ -380,6 +441,9 @@ class ExtXyz final : public Reader {
   std::unique_ptr<TextSource> source_;
   ReadOptions options_;
   int64_t frame_ = 0;
+  bool extended_ = false;                // a frame had Lattice= or Properties=
+  int64_t first_line_ = 0, count_ = -1;  // of the frame in hand; -1: not known
+  std::optional<int64_t> next_count_;    // of the next frame, read by recover()
 };
 
 }  // namespace

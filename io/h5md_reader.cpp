@@ -73,6 +73,11 @@ class H5mdReader final : public Reader {
     return true;
   }
 
+  bool recover() override {
+    skip();
+    return true;
+  }
+
  private:
   std::string where() const { return fmt::format("{}, frame {}", file_.path(), frame_); }
   [[noreturn]] void fail(const std::string& what) const {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <unordered_map>
+#include <utility>
 
 #include "host/error.hpp"
 #include "io/formats.hpp"
@@ -57,7 +58,31 @@ class LammpsDump final : public Reader {
     return true;
   }
 
+  bool recover() override {
+    ++frame_;
+    try {
+      // TIME and UNITS come before the TIMESTEP of their frame.
+      std::string_view text;
+      if (std::exchange(before_step_, false) &&
+          source_->skip_until([](std::string_view line) { return line.starts_with(item); }) &&
+          source_->peek(text) && item_name(text) == "TIMESTEP")
+        source_->line(text);
+      source_->skip_until([](std::string_view line) {
+        const std::string_view name = item_name(line);
+        return name == "TIMESTEP" || name == "TIME" || name == "UNITS";
+      });
+    } catch (const InputError&) {
+      return false;  // a broken compressed stream
+    }
+    return true;
+  }
+
  private:
+  // "TIMESTEP" of "ITEM: TIMESTEP"; "" for other lines.
+  static std::string_view item_name(std::string_view line) {
+    return line.starts_with(item) ? trim(line.substr(item.size())) : std::string_view();
+  }
+
   std::string where() const { return fmt::format("{}, frame {}", source_->path(), frame_); }
 
   std::string_view need_line(const char* expected) {
@@ -68,8 +93,16 @@ class LammpsDump final : public Reader {
     return text;
   }
 
+  // A line below ITEM; where it is missing, the next ITEM stays.
+  std::string_view need_value(const char* expected) {
+    std::string_view text;
+    if (source_->peek(text) && text.starts_with(item))
+      source_->fail(source_->next_line(), fmt::format("expected {}, found {}", expected, quote(text)));
+    return need_line(expected);
+  }
+
   int64_t need_integer(const char* what) {
-    const std::string_view text = need_line(what);
+    const std::string_view text = need_value(what);
     const auto value = to_integer(trim(text));
     if (!value) source_->fail(source_->last_line(), fmt::format("expected {}, found {}", what, quote(text)));
     return *value;
@@ -77,21 +110,29 @@ class LammpsDump final : public Reader {
 
   // Reads up to and including the line ITEM: ATOMS; false at the end of the file.
   bool read_header(Header& header) {
+    before_step_ = false;
     if (!source_->skip_blank_lines()) return false;
     while (true) {
+      std::string_view ahead;
+      if (source_->peek(ahead) && ((header.has_step && item_name(ahead) == "TIMESTEP") ||
+                                   (header.has_time && item_name(ahead) == "TIME")))
+        source_->fail(source_->next_line(), fmt::format("expected ITEM: ATOMS before the next {}, found none "
+                                                        "(truncated frame?)",
+                                                        ahead));
       const std::string text(need_line("ITEM: ATOMS"));
       if (!text.starts_with(item))
         source_->fail(source_->last_line(),
                       fmt::format("expected a line that begins with ITEM:, found {}", quote(text)));
       const std::string_view what = trim(std::string_view(text).substr(item.size()));
+      before_step_ = !header.has_step && (what == "UNITS" || what == "TIME");
       if (what == "TIMESTEP") {
         header.step = need_integer("the time step, an integer");
         header.has_step = true;
       } else if (what == "UNITS") {
-        units_ = trim(need_line("the unit style"));
+        units_ = trim(need_value("the unit style"));
         lammps_units(units_, fmt::format("{}, line {}", source_->path(), source_->last_line()));
       } else if (what == "TIME") {
-        const std::string_view line = need_line("the time");
+        const std::string_view line = need_value("the time");
         const auto time = to_real(trim(line));
         if (!time || !std::isfinite(*time))
           source_->fail(source_->last_line(), fmt::format("expected the time, found {}", quote(line)));
@@ -125,7 +166,7 @@ class LammpsDump final : public Reader {
   }
 
   std::array<double, 4> need_reals(size_t n, const char* expected) {
-    const std::string_view text = need_line(expected);
+    const std::string_view text = need_value(expected);
     const auto words = split(text);
     std::array<double, 4> value{};
     bool good = words.size() == n;
@@ -367,6 +408,7 @@ class LammpsDump final : public Reader {
   std::unique_ptr<TextSource> source_;
   ReadOptions options_;
   int64_t frame_ = 0;
+  bool before_step_ = false;     // in hand: TIME or UNITS that stand before TIMESTEP
   std::string units_ = "metal";  // stated once, for all frames that follow
 };
 

@@ -32,6 +32,7 @@ constexpr ColumnRule rules[] = {
     {"en_der_my", "en_der_m", 3, 1, ""}, {"en_der_mz", "en_der_m", 3, 2, ""},
 };
 
+constexpr std::string_view begin_word = "BEGIN_CFG";
 constexpr std::string_view stress_names[6] = {"xx", "yy", "zz", "yz", "xz", "xy"};
 
 class MlipCfg final : public Reader {
@@ -53,10 +54,22 @@ class MlipCfg final : public Reader {
     if (!begin()) return false;
     std::string_view text;
     do {
-      if (!source_->line(text)) fail("expected END_CFG, the file ends here (truncated?)");
-      if (trim(text) == "BEGIN_CFG") fail("expected END_CFG before the next BEGIN_CFG");
+      if (!source_->peek(text)) fail("expected END_CFG, the file ends here (truncated?)");
+      if (trim(text) == begin_word)
+        source_->fail(source_->next_line(), "expected END_CFG before the next BEGIN_CFG");
+      source_->line(text);
     } while (trim(text) != "END_CFG");
     ++frame_;
+    return true;
+  }
+
+  bool recover() override {
+    ++frame_;
+    try {
+      source_->skip_until([](std::string_view text) { return trim(text) == begin_word; });
+    } catch (const InputError&) {
+      return false;  // a broken compressed stream
+    }
     return true;
   }
 
@@ -68,14 +81,17 @@ class MlipCfg final : public Reader {
     if (!source_->skip_blank_lines()) return false;
     std::string_view text;
     source_->line(text);
-    if (trim(text) != "BEGIN_CFG") fail(fmt::format("expected BEGIN_CFG, found {}", quote(text)));
+    if (trim(text) != begin_word) fail(fmt::format("expected BEGIN_CFG, found {}", quote(text)));
     return true;
   }
 
   std::string need_line(const char* expected) {
     std::string_view text;
-    if (!source_->skip_blank_lines() || !source_->line(text))
+    if (!source_->skip_blank_lines() || !source_->peek(text))
       fail(fmt::format("expected {}, the file ends here (truncated?)", expected));
+    if (trim(text) == begin_word)  // stays: the next configuration may be good
+      source_->fail(source_->next_line(), fmt::format("expected {}, found {}", expected, quote(text)));
+    source_->line(text);
     return std::string(text);
   }
 

@@ -24,6 +24,7 @@ class OneFrameReader : public Reader {
   }
 
   bool skip() final { return !std::exchange(done_, true); }
+  bool recover() final { return true; }  // no frame is left
 
  protected:
   virtual void read(Frame& frame) = 0;

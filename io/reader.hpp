@@ -26,6 +26,10 @@ class Reader {
   virtual bool next(Frame& frame) = 0;
   // Passes over the next frame without parsing its atoms where the format allows; false after the last.
   virtual bool skip() = 0;
+  // After next() threw InputError: goes to where the next frame begins, or to the end of the file, so that
+  // next() may be called again. False where the format does not show it (io/FORMAT.md, "Bad frames"): the
+  // rest of the file is lost. The bad frame counts as one.
+  virtual bool recover() { return false; }
 };
 
 // Opens a file by its content (the name only breaks ties); `format` forces one. Compression is found by magic

@@ -118,7 +118,7 @@ class TextSource::Gzip : public TextSource::Decoder {
         throw ResourceError(fmt::format("{}: no memory to decompress gzip", file_->path()));
       if (code == Z_STREAM_END)
         between_members_ = true;
-      else if (code != Z_OK && code != Z_BUF_ERROR)
+      else if (code != Z_OK && code != Z_BUF_ERROR && stream_.avail_out == room)
         throw InputError(fmt::format("{}: broken gzip stream: {}", file_->path(),
                                      stream_.msg ? stream_.msg : "no valid data"));
     }
@@ -222,13 +222,20 @@ TextSource::~TextSource() {
 bool TextSource::refill(size_t target) {
   size_t held = static_cast<size_t>(end_ - cursor_);
   if (decoder_ended_) return false;
+  if (broken_) std::rethrow_exception(broken_);
   if (cursor_ != buffer_.data() && held > 0) std::memmove(buffer_.data(), cursor_, held);
   const size_t before = held;
   // Grown by doubling, so that a line of any length is moved a bounded number of times.
   target = std::max(target, held + 1);
   if (buffer_.size() < target) buffer_.resize(std::max({target, 2 * held, size_t{64} << 10}));
-  while (held < target) {
-    const size_t got = decoder_->read(buffer_.data() + held, buffer_.size() - held);
+  while (held < target && !broken_) {
+    size_t got = 0;
+    try {
+      got = decoder_->read(buffer_.data() + held, buffer_.size() - held);
+    } catch (...) {
+      broken_ = std::current_exception();
+      break;
+    }
     if (got == 0) {
       decoder_ended_ = true;
       break;
@@ -237,6 +244,7 @@ bool TextSource::refill(size_t target) {
   }
   cursor_ = buffer_.data();
   end_ = cursor_ + held;
+  if (broken_ && held == before) std::rethrow_exception(broken_);
   return held > before;
 }
 

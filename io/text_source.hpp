@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,6 +31,13 @@ class TextSource {
   bool peek(std::string_view& text);
   // Passes over blank lines; false at the end of the file.
   bool skip_blank_lines();
+  // Passes over lines up to the first of which is_wanted(line) is true; false at the end of the file.
+  template <class F>
+  bool skip_until(const F& is_wanted) {
+    for (std::string_view text; peek(text); line(text))
+      if (is_wanted(text)) return true;
+    return false;
+  }
 
   // Number (from 1) of the line that line() returns next, and of the one that it returned last.
   int64_t next_line() const { return next_line_; }
@@ -69,6 +77,7 @@ class TextSource {
   size_t released_ = 0;  // bytes of the map that were given back
   std::unique_ptr<Decoder> decoder_;
   bool decoder_ended_ = true;
+  std::exception_ptr broken_;  // what the decoder threw; lines before it are still handed out
   std::vector<char> buffer_;
   const char* cursor_ = nullptr;
   const char* end_ = nullptr;

@@ -38,7 +38,7 @@ struct Options {
   std::vector<std::string> potential_elements;
   double lattice = 0, c_over_a = 0;
   int threads = available_threads();
-  bool resume = false, compress = false, quiet = false, no_positions = false;
+  bool resume = false, skip_bad_frames = false, compress = false, quiet = false, no_positions = false;
 };
 
 // --compute and --set (the last value of a parameter counts).
@@ -70,13 +70,12 @@ std::vector<AnalysisRequest> make_requests(const std::vector<std::string>& compu
   return requests;
 }
 
-RunContext make_run(const Options& o) {
+// why_cpu: why there is no GPU, to be said once nothing is wrong with the arguments.
+RunContext make_run(const Options& o, std::string& why_cpu) {
   RunContext run;
   if (o.threads < 1 || o.threads > 4096)
     throw UsageError(fmt::format("--threads {}: expected 1 to 4096", o.threads));
-  std::string why_cpu;
   run.exec = choose_device(o.device, o.threads, &why_cpu);
-  if (!why_cpu.empty() && !o.quiet) fmt::print(stderr, "grainfield: {}\n", why_cpu);
   if (!o.structure.empty()) run.structure = parse_structure(o.structure);
   if (o.lattice != 0 || o.c_over_a != 0) {
     if (!run.structure) throw UsageError("--lattice and --c-over-a need --structure");
@@ -129,12 +128,18 @@ void print_summary(const RunReport& report, const Analyzer& analyzer, const std:
   if (report.frames_kept > 0)
     text +=
         fmt::format("{} of an earlier run kept, not in the table\n", counted(report.frames_kept, "frame"));
+  if (report.frames_bad > 0)
+    text += fmt::format("{} skipped as bad, named in the notes\n", counted(report.frames_bad, "frame"));
   if (const std::string table = report.summary.table(); !table.empty()) text += "\n" + table;
-  if (!analyzer.notes().empty() || !report.summary.notes().empty()) text += "\nnotes\n";
+  if (!analyzer.notes().empty() || !report.summary.notes().empty() || !report.bad_notes.empty())
+    text += "\nnotes\n";
   for (const std::string& note : analyzer.notes()) text += "  " + note + "\n";
   for (const auto& [note, n] : report.summary.notes())
     text += report.frames_computed > 1 ? fmt::format("  {} ({})\n", note, counted(n, "frame"))
                                        : fmt::format("  {}\n", note);
+  for (const std::string& note : report.bad_notes) text += "  " + note + "\n";
+  if (const auto named = static_cast<int64_t>(report.bad_notes.size()); named < report.frames_bad)
+    text += fmt::format("  ... and {} more\n", counted(report.frames_bad - named, "bad frame"));
   text += fmt::format("\n{:<26}{:>12}\n", "stage", "time");
   for (const auto& [stage, seconds] : report.stages)
     if (seconds >= 5e-4)  // one evaluation of a potential serves several analyses
@@ -162,7 +167,8 @@ void run_analyze(Options& o, CLI::App& command, const std::string& command_line)
   }
   if (o.output.empty()) o.output = fs::path(o.inputs.front()).filename().string() + ".grainfield.h5";
 
-  RunContext run = make_run(o);
+  std::string why_cpu;
+  RunContext run = make_run(o, why_cpu);
   run.output = o.output;
   const FrameRange frames = o.frames.empty() ? FrameRange() : FrameRange(o.frames);
   Analyzer analyzer(make_requests(o.compute, settings), run);
@@ -176,6 +182,8 @@ void run_analyze(Options& o, CLI::App& command, const std::string& command_line)
   if (!folder.empty() && !fs::is_directory(folder))
     throw ResourceError(fmt::format("-o {}: there is no folder {}", o.output, folder.string()));
 
+  if (!why_cpu.empty() && !o.quiet) fmt::print(stderr, "grainfield: {}\n", why_cpu);
+
   ReadOptions read;
   read.threads = o.threads;
   read.species = o.species;
@@ -185,6 +193,7 @@ void run_analyze(Options& o, CLI::App& command, const std::string& command_line)
   pipeline.open = [&](const std::string& path) { return open_reader(path, read, o.format); };
   pipeline.vtk_prefix = fs::path(o.output).replace_extension().string();
   pipeline.resume = o.resume;
+  pipeline.skip_bad_frames = o.skip_bad_frames;
   pipeline.make_writer = [&] {
     Provenance provenance;
     provenance.version = library_version();
@@ -194,7 +203,7 @@ void run_analyze(Options& o, CLI::App& command, const std::string& command_line)
     return open_results(o.output, provenance, {o.compress, o.resume, !o.no_positions});
   };
   const bool terminal = !o.quiet && isatty(STDERR_FILENO) != 0;
-  pipeline.count_frames = terminal;
+  pipeline.count_frames = terminal && !o.skip_bad_frames;  // there, counting is reading
 
   RunWatch watch;
   const std::string partial = o.output + ".partial";
@@ -204,6 +213,12 @@ void run_analyze(Options& o, CLI::App& command, const std::string& command_line)
     const ProgressLine progress(watch, analyzer.clock(), terminal);
     try {
       report = run_pipeline(pipeline, analyzer, watch);
+    } catch (const InputError&) {
+      if (!o.quiet && watch.frames_done > 0 && fs::is_directory(partial))
+        fmt::print(stderr, "\r\033[Kgrainfield: {} complete in {}; --resume goes on from there{}\n",
+                   counted(watch.frames_done, "frame"), partial,
+                   o.skip_bad_frames ? "" : ", with --skip-bad-frames past frames that cannot be read");
+      throw;
     } catch (...) {
       if (!o.quiet && watch.frames_done > 0 && fs::is_directory(partial))
         fmt::print(stderr, "\r\033[Kgrainfield: {} complete in {}; --resume goes on from there\n",
@@ -217,7 +232,11 @@ void run_analyze(Options& o, CLI::App& command, const std::string& command_line)
                fs::is_directory(partial) ? " in " + partial + "; --resume goes on from there" : "");
     throw Exit{128 + StopOnSignal::seen()};
   }
-  if (!o.quiet) print_summary(report, analyzer, o.output);
+  if (!o.quiet)
+    print_summary(report, analyzer, o.output);
+  else if (report.frames_bad > 0)  // lost data is never passed over in silence
+    fmt::print(stderr, "grainfield: {} skipped; the first: {}\n", counted(report.frames_bad, "bad frame"),
+               report.bad_notes.front());
 }
 
 }  // namespace
@@ -255,6 +274,10 @@ void add_analyze(CLI::App& app, const std::string& command_line) {
       ->capture_default_str();
   command->add_option("--device", o->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command->add_flag("--resume", o->resume, "go on with a run that was cut off: keep its complete frames");
+  command->add_flag(
+      "--skip-bad-frames", o->skip_bad_frames,
+      "note frames that cannot be read and go on behind them (default: stop, keeping the frames "
+      "before)");
   command->add_flag("--compress", o->compress, "compress the results (gzip)");
   command->add_flag("--no-positions", o->no_positions, "leave positions, species and ids out of the results");
   command->add_flag("--quiet", o->quiet, "neither progress nor summary");
@@ -275,7 +298,13 @@ void add_analyze(CLI::App& app, const std::string& command_line) {
       "      density.beta = 3.024\n"
       "      coordination.cutoffs = [3.4, 4.5]\n"
       "Ctrl-C ends after the frame in hand (exit code 130); a second one ends at once. Either way --resume\n"
-      "goes on with the frames that are missing.");
+      "goes on with the frames that are missing. After an error (a bad frame, a full disk) too, complete "
+      "frames\n"
+      "are kept in <output>.partial, and --resume goes on once the cause is mended.\n"
+      "--skip-bad-frames names each bad frame in the summary; the exit code is 0 if any frame is good. Bad\n"
+      "frames keep their numbers, so that --frames, --resume and /parameters/grainfield/frames/index count "
+      "as\n"
+      "in the whole trajectory. It may join a --resume of a run that a bad frame has stopped.");
   command->callback([o, command, command_line] { run_analyze(*o, *command, command_line); });
 }
 

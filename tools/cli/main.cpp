@@ -1,11 +1,14 @@
 // grainfield: the command.
 #include <fmt/format.h>
+#include <unistd.h>
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "host/error.hpp"
@@ -22,6 +25,20 @@ int fail(int code, std::string message) {
   std::fflush(stdout);
   fmt::print(stderr, "grainfield: error: {}\n", message);
   return code;
+}
+
+// A full quota or `ulimit -f` is an error of write(), not a signal that kills. Inputs are mapped into memory:
+// where one is cut or its disk fails while it is read, the kernel sends SIGBUS, and all that is left is to
+// say so.
+void prepare_signals() {
+  std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGBUS, [](int) {
+    constexpr char message[] =
+        "\ngrainfield: error: a file could not be read to its end: it was cut while it was read, or its disk "
+        "fails; complete frames of an analysis are kept (--resume)\n";
+    (void)!::write(STDERR_FILENO, message, sizeof message - 1);
+    ::_exit(grainfield::exit_resource);
+  });
 }
 
 // The command as a shell would take it back.
@@ -58,6 +75,7 @@ void check_command(const CLI::App& app, const std::string& word) {
 
 int main(int argc, char** argv) {
   using namespace grainfield;
+  prepare_signals();
   CLI::App app("Grain boundaries at the scale of atoms: build, analyze, convert", "grainfield");
   app.set_version_flag("--version", std::string("grainfield ") + library_version());
   app.require_subcommand(1);
@@ -101,6 +119,8 @@ int main(int argc, char** argv) {
     return fail(exit_resource, error.what());
   } catch (const std::bad_alloc&) {
     return fail(exit_resource, "not enough memory; lower --memory");
+  } catch (const std::system_error& error) {  // no thread, no room for output
+    return fail(exit_resource, error.what());
   } catch (const std::exception& error) {
     return fail(exit_bug, error.what());
   }

@@ -160,6 +160,7 @@ class ExtXyz final : public Reader {
     try {
       std::string_view text;
       if (!extended_ && count_ >= 0) {
+        if (count_ > INT64_MAX / 2) return true;  // no file is that long: it ends in this frame
         source_->skip_lines(first_line_ + 2 + count_ - source_->next_line());
         return !source_->skip_blank_lines() || (source_->peek(text) && count_of(text));
       }
@@ -187,7 +188,7 @@ class ExtXyz final : public Reader {
   // A line that holds a number of atoms and nothing else.
   static std::optional<int64_t> count_of(std::string_view line) {
     const auto n = to_integer(trim(line));
-    if (!n || *n < 0 || *n > INT64_MAX / 2) return {};
+    if (!n || *n < 0 || *n == INT64_MAX) return {};
     return n;
   }
 
@@ -218,11 +219,17 @@ class ExtXyz final : public Reader {
                               frame, quote(text)));
   }
 
-  // After the atoms comes the next frame or nothing: otherwise the count is wrong.
+  // After the atoms comes the next frame or nothing: otherwise the count is wrong. Where the line behind
+  // looks like a frame's second, it is the next frame whose count is damaged.
   void check_end() {
     std::string_view text;
-    if (source_->skip_blank_lines() && source_->peek(text) && !count_of(text))
-      fail_count(source_->next_line(), frame_ + 1, text);
+    if (!source_->skip_blank_lines() || !source_->peek(text) || count_of(text) || has_pairs(text)) return;
+    const std::string line(text);
+    std::string_view ahead = source_->head(4096);
+    ahead.remove_prefix(
+        std::min(ahead.size(), ahead.find('\n') == ahead.npos ? ahead.npos : ahead.find('\n') + 1));
+    if (has_pairs(ahead.substr(0, ahead.find('\n')))) return;
+    fail_count(source_->next_line(), frame_ + 1, line);
   }
 
   bool next_pair(PairParser& parser, Pair& pair) const {

@@ -158,7 +158,20 @@ class TextSource::Zstd : public TextSource::Decoder {
   ~Zstd() override { ZSTD_freeDStream(stream_); }
 
   size_t read(char* out, size_t n) override {
-    ZSTD_outBuffer output{out, n, 0};
+    if (given_ == held_) {
+      given_ = held_ = 0;
+      held_ = decode();
+    }
+    n = std::min(n, held_ - given_);
+    std::memcpy(out, buffer_.data() + given_, n);
+    given_ += n;
+    return n;
+  }
+
+ private:
+  // Always into the same room: a broken stream breaks at the same byte, however much is asked for.
+  size_t decode() {
+    ZSTD_outBuffer output{buffer_.data(), buffer_.size(), 0};
     while (output.pos == 0) {
       file_->fill(1);
       ZSTD_inBuffer input{file_->data(), file_->size(), 0};
@@ -176,8 +189,9 @@ class TextSource::Zstd : public TextSource::Decoder {
     return output.pos;
   }
 
- private:
   ZSTD_DStream* stream_;
+  std::vector<char> buffer_ = std::vector<char>(ZSTD_DStreamOutSize());
+  size_t given_ = 0, held_ = 0;
   bool inside_frame_ = false;
 };
 
@@ -222,7 +236,7 @@ TextSource::~TextSource() {
 bool TextSource::refill(size_t target) {
   size_t held = static_cast<size_t>(end_ - cursor_);
   if (decoder_ended_) return false;
-  if (broken_) std::rethrow_exception(broken_);
+  if (broken_) return false;
   if (cursor_ != buffer_.data() && held > 0) std::memmove(buffer_.data(), cursor_, held);
   const size_t before = held;
   // Grown by doubling, so that a line of any length is moved a bounded number of times.
@@ -244,7 +258,6 @@ bool TextSource::refill(size_t target) {
   }
   cursor_ = buffer_.data();
   end_ = cursor_ + held;
-  if (broken_ && held == before) std::rethrow_exception(broken_);
   return held > before;
 }
 
@@ -258,7 +271,9 @@ const char* TextSource::line_end() {
     searched = size;
     if (searched > longest_line)
       fail(next_line_, fmt::format("is longer than {} MiB; expected text in lines", longest_line >> 20));
-    if (!refill(2 * searched)) return end_;
+    if (refill(2 * searched)) continue;
+    if (broken_) std::rethrow_exception(broken_);
+    return end_;
   }
 }
 
@@ -287,6 +302,7 @@ bool TextSource::skip_blank_lines() {
 std::string_view TextSource::window(size_t target) {
   if (static_cast<size_t>(end_ - cursor_) < target) refill(target);
   const auto held = static_cast<size_t>(end_ - cursor_);
+  if (held == 0 && broken_) std::rethrow_exception(broken_);
   if (held == 0) return {};
   if (held <= target && decoder_ended_) return {cursor_, held};  // to the end of the file
   if (held > 0)
@@ -330,6 +346,7 @@ int64_t TextSource::skip_lines(int64_t n) {
 
 std::string_view TextSource::head(size_t target) {
   if (static_cast<size_t>(end_ - cursor_) < target) refill(target);
+  if (cursor_ == end_ && broken_) std::rethrow_exception(broken_);
   return {cursor_, std::min(target, static_cast<size_t>(end_ - cursor_))};
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -201,7 +202,8 @@ inline const std::vector<AnalysisEntry>& fakes() {
   return entries;
 }
 
-// Frames of 3^3 ... cells; frame k has step first_step + k. Fails after `n_good` frames if that is >= 0.
+// Frames of 3^3 ... cells; frame k has step first_step + k. Fails after `n_good` frames if that is >= 0;
+// frames of `bad` steps are bad, and behind `lost` nothing is found any more.
 class FakeReader final : public Reader {
  public:
   FakeReader(int64_t n_frames, int64_t first_step, int64_t n_good = -1, int cells = 4)
@@ -210,10 +212,16 @@ class FakeReader final : public Reader {
   std::string file() const override { return "fake.dump"; }
   bool next(Frame& frame) override {
     if (!advance()) return false;
+    if (const int64_t step = step_ + at_ - 1; bad.count(step) > 0)
+      throw InputError("fake.dump: step " + std::to_string(step) + " is bad");
     frame = bcc_frame(cells_, 2.83, 0.1, static_cast<unsigned>(step_ + at_ - 1));
     return true;
   }
   bool skip() override { return advance(); }
+  bool recover() override { return step_ + at_ - 1 != lost; }
+
+  std::set<int64_t> bad;
+  int64_t lost = -1;
 
  private:
   bool advance() {

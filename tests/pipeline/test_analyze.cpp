@@ -1,23 +1,20 @@
 // `grainfield analyze` and `grainfield list` from outside: results, codes, messages, resume, memory.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <hdf5.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 #include <vector>
 
 #include "host/engine.hpp"
 #include "tests/pipeline/fakes.hpp"
+#include "tests/pipeline/runs.hpp"
 #include "tests/support/command.hpp"
 #include "tests/support/temp_folder.hpp"
 
@@ -27,38 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 using namespace test;
 
-using Datasets = std::map<std::string, std::vector<char>>;
-
-// The bytes of every numeric dataset of a file.
-Datasets datasets_of(const std::string& path) {
-  Datasets result;
-  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
-  if (file < 0) {
-    ADD_FAILURE() << "cannot open " << path;
-    return result;
-  }
-  H5Ovisit(
-      file, H5_INDEX_NAME, H5_ITER_NATIVE,
-      [](hid_t root, const char* name, const H5O_info_t* info, void* out) -> herr_t {
-        if (info->type != H5O_TYPE_DATASET) return 0;
-        const hid_t set = H5Dopen2(root, name, H5P_DEFAULT);
-        const hid_t type = H5Dget_type(set), space = H5Dget_space(set);
-        if (H5Tget_class(type) == H5T_INTEGER || H5Tget_class(type) == H5T_FLOAT) {
-          std::vector<char> bytes(static_cast<size_t>(H5Sget_simple_extent_npoints(space)) *
-                                  H5Tget_size(type));
-          if (!bytes.empty()) H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data());
-          (*static_cast<Datasets*>(out))[name] = std::move(bytes);
-        }
-        H5Sclose(space);
-        H5Tclose(type);
-        H5Dclose(set);
-        return 0;
-      },
-      &result);
-  H5Fclose(file);
-  return result;
-}
-
 std::vector<double> reals(const Datasets& datasets, const std::string& name) {
   const std::vector<char>& bytes = datasets.at(name);
   std::vector<double> values(bytes.size() / sizeof(double));
@@ -67,18 +32,6 @@ std::vector<double> reals(const Datasets& datasets, const std::string& name) {
 }
 
 const std::string density_value = "particles/all/number_density/value";
-
-std::string trajectory(const TempFolder& folder, const std::string& name, int n_frames, int cells) {
-  std::vector<Frame> frames;
-  const auto writer = open_writer(folder.file(name));
-  for (int k = 0; k < n_frames; ++k) {
-    Frame frame = bcc_frame(cells, 2.83, 0.1, static_cast<unsigned>(k + 1));
-    frame.step = 10 * k;
-    writer->write(frame);
-  }
-  writer->close();
-  return folder.file(name);
-}
 
 const std::string bulk = " --structure bcc --lattice 2.83 ";
 
@@ -221,27 +174,6 @@ TEST(Analyze, WrongArgumentsHaveACodeAndOneLine) {
     EXPECT_EQ(help.code, 0);
     EXPECT_NE(help.out.find("Examples:\n  grainfield "), std::string::npos) << command;
   }
-}
-
-// Starts the command; the caller waits for it.
-pid_t start(const std::vector<std::string>& arguments) {
-  const pid_t child = fork();
-  if (child != 0) return child;
-  const int nowhere = open("/dev/null", O_WRONLY);
-  dup2(nowhere, 1);
-  dup2(nowhere, 2);
-  std::vector<char*> argv{const_cast<char*>("grainfield")};
-  for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
-  argv.push_back(nullptr);
-  execv(GF_BINARY_DIR "/grainfield", argv.data());
-  _exit(127);
-}
-
-int64_t complete_frames(const std::string& folder) {
-  int64_t n = 0;
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(folder, none)) n += entry.path().extension() == ".h5";
-  return n;
 }
 
 TEST(Analyze, ResumesAfterBeingKilledOrInterrupted) {

@@ -285,6 +285,68 @@ TEST(Pipeline, AReadErrorKeepsTheFramesBeforeIt) {
   EXPECT_FALSE(s.written.closed);
 }
 
+TEST(Pipeline, BadFramesAreNotedAndKeepTheirNumbers) {
+  const std::vector<AnalysisRequest> requests{{"fake-pairs", {}}};
+  const auto job = [](Job& s, int64_t lost) {
+    s.options.skip_bad_frames = true;
+    s.options.open = [=](const std::string& path) -> std::unique_ptr<Reader> {
+      if (path == "none") throw InputError("none: is no snapshot");
+      auto reader = path == "a" ? std::make_unique<FakeReader>(4, 0) : std::make_unique<FakeReader>(4, 10);
+      reader->bad = {1, 2, 12};
+      reader->lost = lost;
+      return reader;
+    };
+    s.options.inputs = {"a", "none", "b"};
+  };
+  const auto numbers = [](const Job& s) {
+    std::vector<int64_t> found;
+    for (const auto& [frame, results] : s.written.frames) found.push_back(frame);
+    return found;
+  };
+  const struct {
+    const char* frames;
+    int64_t lost;
+    std::vector<int64_t> good;
+    int64_t n_bad;
+  } cases[] = {
+      {":", -1, {0, 3, 5, 6, 8}, 4}, {"2:7", -1, {3, 5, 6}, 2}, {"-2:", -1, {8}, 1},
+      {"::3", -1, {0, 3, 6}, 0},     {":", 1, {0, 3, 4, 6}, 3}, {":", 12, {0, 3, 5, 6}, 4},
+  };
+  for (const auto& c : cases) {
+    for (const int64_t memory : {int64_t{0}, int64_t{4} << 20}) {
+      Job s;
+      job(s, c.lost);
+      s.options.frames = FrameRange(c.frames);
+      const RunReport report = s.run(requests, 2, memory);
+      EXPECT_EQ(numbers(s), c.good) << c.frames;
+      EXPECT_EQ(report.frames_bad, c.n_bad) << c.frames;
+      EXPECT_EQ(report.bad_notes.size(), static_cast<size_t>(c.n_bad));
+      EXPECT_TRUE(s.written.closed);
+      // Resumed with some frames there, the rest is the same.
+      s.written.frames.erase(c.good.back());
+      s.options.resume = true;
+      EXPECT_EQ(s.run(requests, 2, memory).frames_computed, 1);
+      EXPECT_EQ(numbers(s), c.good);
+    }
+  }
+  Job s;
+  job(s, -1);
+  EXPECT_EQ(s.run(requests).bad_notes,
+            (std::vector<std::string>{
+                "frame 1 skipped: fake.dump: step 1 is bad", "frame 2 skipped: fake.dump: step 2 is bad",
+                "frame 4 skipped: none: is no snapshot", "frame 7 skipped: fake.dump: step 12 is bad"}));
+  Job only_bad;
+  job(only_bad, -1);
+  only_bad.options.frames = FrameRange("1:3");
+  EXPECT_EQ(message_of<InputError>([&] { only_bad.run(requests); }),
+            "no frame could be read; 2 skipped, the first: frame 1 skipped: fake.dump: step 1 is bad");
+  Job default_way;
+  job(default_way, -1);
+  default_way.options.skip_bad_frames = false;
+  EXPECT_EQ(message_of<InputError>([&] { default_way.run(requests); }), "fake.dump: step 1 is bad");
+  EXPECT_EQ(numbers(default_way), (std::vector<int64_t>{0}));
+}
+
 TEST(Pipeline, AnErrorOfAnAnalysisKeepsTheFramesBeforeIt) {
   Job s(6);
   EXPECT_EQ(message_of<ResourceError>([&] {

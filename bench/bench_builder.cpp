@@ -29,8 +29,7 @@ void bench_polycrystal(benchmark::State& state) {
   }
   state.counters["atoms/s"] =
       benchmark::Counter(static_cast<double>(atoms), benchmark::Counter::kIsIterationInvariantRate);
-  // Position, species and grain written.
-  bench::add_floor(state, options.threads, static_cast<double>(atoms) * 32, 0);
+  bench::add_floor(state, options.threads, cost::polycrystal(static_cast<double>(atoms)));
   state.counters["checked"] = static_cast<double>(checked) / static_cast<double>(raw);
   // The frame (position, type, grain) of the raw atoms; then index, grid and mark of those near a boundary.
   state.counters["bytes/atom"] =

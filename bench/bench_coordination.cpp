@@ -4,8 +4,8 @@
 
 #include "bench/exec.hpp"
 #include "bench/floors.hpp"
-#include "bench/inputs.hpp"
 #include "host/batch.hpp"
+#include "host/bench_inputs.hpp"
 #include "host/lattice.hpp"
 #include "kernels/structure/coordination.hpp"
 
@@ -14,7 +14,7 @@ namespace {
 using namespace grainfield;
 
 void bench_coordination(benchmark::State& state) {
-  const Frame frame = bench::rattled_bcc_iron(state.range(0));
+  const Frame frame = rattled_bcc_iron(state.range(0));
   RunContext run;
   run.exec = bench::exec(static_cast<int>(state.range(1)));
   run.lattice = make_lattice(Structure::bcc, 2.855);
@@ -39,8 +39,7 @@ void bench_coordination(benchmark::State& state) {
   const double neighbors = static_cast<double>(list.n_pairs()) / n;
   state.counters["atoms/s"] = benchmark::Counter(n, benchmark::Counter::kIsIterationInvariantRate);
   state.counters["neighbors"] = neighbors;
-  // Positions and list read once, results written; a distance takes 8 operations.
-  bench::add_floor(state, run.exec.threads, n * (24 + 4 * neighbors + 8 + 8), n * 8 * neighbors);
+  bench::add_floor(state, run.exec.threads, cost::coordination(n, n * neighbors));
   state.counters["bytes/atom"] = 28 * neighbors + 24 + 8;
 }
 

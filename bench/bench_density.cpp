@@ -1,10 +1,9 @@
-// density at the atoms: direct sums (plain), the grid, and its three steps. Floors are in
-// kernels/density/*.hpp.
+// density at the atoms: direct sums (plain), and the grid.
 #include <benchmark/benchmark.h>
 
 #include "bench/exec.hpp"
 #include "bench/floors.hpp"
-#include "bench/inputs.hpp"
+#include "host/bench_inputs.hpp"
 #include "host/gaussian_field.hpp"
 
 namespace {
@@ -14,7 +13,7 @@ using namespace grainfield;
 constexpr double beta = 3.024;
 
 void bench_density(benchmark::State& state, GaussianMethod method) {
-  const Frame frame = bench::rattled_bcc_iron(state.range(0));
+  const Frame frame = rattled_bcc_iron(state.range(0));
   const Exec exec = bench::exec(static_cast<int>(state.range(1)));
   Batch batch(exec);
   const double reach = GaussianField::reach(beta, method);
@@ -30,14 +29,8 @@ void bench_density(benchmark::State& state, GaussianMethod method) {
   }
   const auto n = static_cast<double>(frame.n_atoms());
   state.counters["atoms/s"] = benchmark::Counter(n, benchmark::Counter::kIsIterationInvariantRate);
-  if (method == GaussianMethod::grid) {
-    // Spread and gather 10^3 nodes each, smooth 3 x 22 taps at 11.4 nodes per atom; ghosts are not of the
-    // floor.
-    bench::add_floor(state, exec.threads, n * (24 + 8 + 11.4 * 8 * 8), n * (2 * 2000 + 2 * 66 * 11.4));
-  } else {
-    // 3,400 neighbors, 8 operations each for the distance and about 20 for the exponential.
-    bench::add_floor(state, exec.threads, n * 32, n * 3400 * 28);
-  }
+  bench::add_floor(state, exec.threads,
+                   method == GaussianMethod::grid ? cost::density_grid(n) : cost::density_sum(n));
   state.counters["ghosts/atom"] = static_cast<double>(batch.n_ghost()) / n;
   state.counters["bytes/atom"] = static_cast<double>(memory_use(exec.processor).peak) / n;
 }

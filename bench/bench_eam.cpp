@@ -7,37 +7,17 @@
 
 #include "bench/exec.hpp"
 #include "bench/floors.hpp"
-#include "bench/inputs.hpp"
 #include "host/batch.hpp"
+#include "host/bench_inputs.hpp"
 #include "kernels/potential/eam.hpp"
 
 namespace {
 
 using namespace grainfield;
 
-EamModel model(bool copper) {
-  EamModel m;
-  m.name = copper ? "Cu" : "Fe";
-  m.kind = copper ? EamKind::alloy : EamKind::fs;
-  m.elements = {m.name};
-  m.masses = {1};
-  m.n_rho = m.n_r = copper ? 10001 : 10000;
-  m.d_rho = copper ? 0.000164 : 0.03;
-  m.d_r = copper ? 0.00089991 : 0.00053;
-  m.cutoff = copper ? 5.50679 : 5.3;
-  m.rho_max = (m.n_rho - 1) * m.d_rho;
-  for (int k = 0; k < m.n_rho; ++k) m.embedding.push_back(-std::sqrt(k * m.d_rho));
-  for (int k = 0; k < m.n_r; ++k) {
-    const double r = k * m.d_r, w = r < m.cutoff ? std::pow(1 - r / m.cutoff, 3) : 0;
-    m.density.push_back(w);
-    m.pair.push_back(r * w * std::cos(2 * r));
-  }
-  return m;
-}
-
 // fcc Cu instead of bcc Fe: the same box of cells with four atoms each.
 Frame rattled_fcc_copper(int64_t n) {
-  Frame frame = bench::rattled_bcc_iron(n / 2);
+  Frame frame = rattled_bcc_iron(n / 2);
   const double scale = 3.615 / 2.855;
   frame.species = {{"Cu", 63.546, 1}};
   frame.box = Box(scale * frame.box.a, scale * frame.box.b, scale * frame.box.c);
@@ -54,9 +34,9 @@ Frame rattled_fcc_copper(int64_t n) {
 
 void bench_eam(benchmark::State& state) {
   const bool copper = state.range(3) != 0;
-  const Frame frame = copper ? rattled_fcc_copper(state.range(0)) : bench::rattled_bcc_iron(state.range(0));
+  const Frame frame = copper ? rattled_fcc_copper(state.range(0)) : rattled_bcc_iron(state.range(0));
   const Exec exec = bench::exec(static_cast<int>(state.range(1)));
-  const EamModel m = model(copper);
+  const EamModel m = bench_eam_model(copper);
   const auto potential = make_eam_potential(m, exec);
   const double list_cutoff = m.cutoff + static_cast<double>(state.range(4));
   Batch batch(exec);
@@ -80,9 +60,7 @@ void bench_eam(benchmark::State& state) {
   const double neighbors = static_cast<double>(list.n_pairs()) / n;
   state.counters["atoms/s"] = benchmark::Counter(n, benchmark::Counter::kIsIterationInvariantRate);
   state.counters["neighbors"] = neighbors;
-  // Twice the list and the atoms, results once; of a pair 20 operations in the first pass, 45 in the second.
-  bench::add_floor(state, exec.threads, n * (2 * (4 * neighbors + 32) + 32 + 40),
-                   n * neighbors * (65 + (state.range(2) != 0 ? 12 : 0)));
+  bench::add_floor(state, exec.threads, cost::eam(n, n * neighbors, state.range(2) != 0));
 }
 
 // skin: A by which the list is longer than the cutoff.

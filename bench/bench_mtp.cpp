@@ -8,9 +8,8 @@
 
 #include "bench/exec.hpp"
 #include "bench/floors.hpp"
-#include "bench/inputs.hpp"
 #include "host/batch.hpp"
-#include "host/mtp_basis.hpp"
+#include "host/bench_inputs.hpp"
 #include "kernels/potential/mtp.hpp"
 
 namespace {
@@ -20,22 +19,8 @@ using namespace grainfield;
 const MtpModel& model_of(int level) {
   static std::map<int, MtpModel> models;
   const auto [at, is_new] = models.try_emplace(level);
-  if (!is_new) return at->second;
-  MtpModel model = mtp_basis(level);
-  model.n_species = 1;
-  model.type_labels = {0};
-  model.elements = {"Fe"};
-  model.n_radial_basis = 8;
-  model.min_distance = 1.4;
-  model.max_distance = 6.5;
-  randomize_coefficients(model, 1);
-  // A grade costs the same with any active set.
-  const auto n = static_cast<size_t>(model.n_coefficients());
-  model.active_set.emplace();
-  model.active_set->site_energy_weight = 1;
-  model.active_set->inverse_transposed.assign(n * n, 0);
-  for (size_t k = 0; k < n; ++k) model.active_set->inverse_transposed[k * n + k] = 1;
-  return at->second = std::move(model);
+  if (is_new) at->second = bench_mtp_model(level);
+  return at->second;
 }
 
 struct Case {
@@ -46,7 +31,7 @@ struct Case {
 
 void run(benchmark::State& state, const Case& c) {
   const MtpModel& model = model_of(static_cast<int>(state.range(0)));
-  const Frame frame = bench::rattled_bcc_iron(state.range(1));
+  const Frame frame = rattled_bcc_iron(state.range(1));
   Exec exec = bench::exec(static_cast<int>(state.range(2)));
   exec.simd = c.simd;
   const auto potential = make_mtp_potential(model, exec, c.precision);
@@ -69,23 +54,18 @@ void run(benchmark::State& state, const Case& c) {
     potential->evaluate(batch, list, {0}, output, scratch);
     synchronize(exec);
   }
-  const MtpTables tables = make_mtp_tables(model, c.grade);
   const auto n = static_cast<double>(frame.n_atoms()), neighbors = static_cast<double>(list.n_pairs()) / n;
-  const auto n_coefficients = static_cast<double>(model.n_coefficients());
-  double flops = n * (neighbors * tables.flops_per_neighbor() + tables.flops_per_atom());
-  if (c.grade)
-    flops += n * (2 * n_coefficients * n_coefficients +
-                  neighbors * (2.0 * tables.n_reduced + 2.0 * model.n_radial * model.n_radial_basis));
+  const KernelCost floor = cost::mtp(model, n, n * neighbors, c.grade);
   state.counters["atoms/s"] = benchmark::Counter(n, benchmark::Counter::kIsIterationInvariantRate);
   state.counters["s/atom"] =
       benchmark::Counter(n, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
-  state.counters["flop/s"] = benchmark::Counter(flops, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["flop/s"] = benchmark::Counter(floor.flops, benchmark::Counter::kIsIterationInvariantRate);
   state.counters["neighbors"] = neighbors;
   state.counters["bytes/atom"] = (static_cast<double>(list.n_pairs()) * 4 + 12 * n +
                                   8 * static_cast<double>(n_local) + 72 * static_cast<double>(n_total)) /
                                      n +
                                  static_cast<double>(potential->bytes_per_atom({}));
-  bench::add_floor(state, exec.threads, n * (4 * neighbors + 28 + 8 + 72), flops);
+  bench::add_floor(state, exec.threads, floor);
 }
 
 void bench_mtp(benchmark::State& state) { run(state, {}); }

@@ -3,28 +3,27 @@
 
 #include "bench/exec.hpp"
 #include "bench/floors.hpp"
-#include "bench/inputs.hpp"
 #include "host/batch.hpp"
+#include "host/bench_inputs.hpp"
 
 namespace {
 
 using namespace grainfield;
 
 void bench_batch(benchmark::State& state) {
-  const Frame frame = bench::rattled_bcc_iron(state.range(0));
+  const Frame frame = rattled_bcc_iron(state.range(0));
   const Exec exec = bench::exec(static_cast<int>(state.range(1)));
   Batch batch(exec);
   batch.build({&frame}, 5.5, 5.5 / cells_per_cutoff);
   for (auto _ : state) batch.build({&frame}, 5.5, 5.5 / cells_per_cutoff);
   state.counters["atoms/s"] =
       benchmark::Counter(static_cast<double>(frame.n_atoms()), benchmark::Counter::kIsIterationInvariantRate);
-  // Position and species read; position, species, system, source and parent written.
-  bench::add_floor(state, exec.threads, static_cast<double>(frame.n_atoms()) * (28 + 44), 0);
+  bench::add_floor(state, exec.threads, cost::batch(static_cast<double>(frame.n_atoms())));
   state.counters["ghosts/atom"] = static_cast<double>(batch.n_ghost()) / static_cast<double>(frame.n_atoms());
 }
 
 void bench_neighbor_list(benchmark::State& state) {
-  const Frame frame = bench::rattled_bcc_iron(state.range(0));
+  const Frame frame = rattled_bcc_iron(state.range(0));
   const Exec exec = bench::exec(static_cast<int>(state.range(1)));
   Batch batch(exec);
   batch.build({&frame}, 5.5, 5.5 / cells_per_cutoff);
@@ -33,9 +32,7 @@ void bench_neighbor_list(benchmark::State& state) {
   for (auto _ : state) list.build(batch, 5.5);
   const auto n = static_cast<double>(frame.n_atoms());
   state.counters["atoms/s"] = benchmark::Counter(n, benchmark::Counter::kIsIterationInvariantRate);
-  // Positions read, list written; the distance of a neighbor takes 8 operations.
-  const double neighbors = static_cast<double>(list.n_pairs()) / n;
-  bench::add_floor(state, exec.threads, n * (24 + 4 * neighbors + 12), n * 8 * neighbors);
+  bench::add_floor(state, exec.threads, cost::neighbor_list(n, static_cast<double>(list.n_pairs())));
   state.counters["neighbors"] = static_cast<double>(list.n_pairs()) / n;
   state.counters["bytes/atom"] = static_cast<double>(list.n_pairs()) * 4 / n + 12;
 }

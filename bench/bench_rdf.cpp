@@ -5,8 +5,8 @@
 
 #include "bench/exec.hpp"
 #include "bench/floors.hpp"
-#include "bench/inputs.hpp"
 #include "host/batch.hpp"
+#include "host/bench_inputs.hpp"
 #include "kernels/structure/rdf.hpp"
 
 namespace {
@@ -14,7 +14,7 @@ namespace {
 using namespace grainfield;
 
 void bench_rdf(benchmark::State& state) {
-  const Frame frame = bench::rattled_bcc_iron(state.range(0));
+  const Frame frame = rattled_bcc_iron(state.range(0));
   const Exec exec = bench::exec(static_cast<int>(state.range(1)));
   const auto range = static_cast<double>(state.range(2));
   const auto cell = static_cast<double>(state.range(3));  // of the batch, tenths of an A
@@ -31,8 +31,7 @@ void bench_rdf(benchmark::State& state) {
   state.counters["atoms/s"] = benchmark::Counter(n, benchmark::Counter::kIsIterationInvariantRate);
   state.counters["pairs/s"] = benchmark::Counter(pairs, benchmark::Counter::kIsIterationInvariantRate);
   state.counters["neighbors"] = pairs / n;
-  // Every pair once: distance, square root and bin, 12 operations; positions read once.
-  bench::add_floor(state, exec.threads, n * 24, 6 * pairs);
+  bench::add_floor(state, exec.threads, cost::rdf(n, pairs));
 }
 
 void sizes(benchmark::internal::Benchmark* b) {

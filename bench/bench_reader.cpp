@@ -127,9 +127,8 @@ void bench_read(benchmark::State& state, Format format, bool gzip) {
     benchmark::DoNotOptimize(frame.position.data());
   }
   const auto runs = static_cast<double>(state.iterations());
-  // Text read, positions and species written.
   bench::add_floor(state, options.threads,
-                   static_cast<double>(file.text_bytes) + static_cast<double>(frame.n_atoms()) * 28, 0);
+                   cost::read(static_cast<double>(frame.n_atoms()), static_cast<double>(file.text_bytes)));
   state.counters["MB/s"] =
       benchmark::Counter(runs * static_cast<double>(file.text_bytes) * 1e-6, benchmark::Counter::kIsRate);
   state.counters["atoms/s"] =

@@ -6,8 +6,8 @@
 
 #include "bench/exec.hpp"
 #include "bench/floors.hpp"
-#include "bench/inputs.hpp"
 #include "host/batch.hpp"
+#include "host/bench_inputs.hpp"
 #include "kernels/descriptors/sfd.hpp"
 
 namespace {
@@ -19,7 +19,7 @@ constexpr double cutoff = 6.24;  // A
 constexpr double sigma = cutoff / sfd_cutoff_over_sigma;
 
 void bench_sfd(benchmark::State& state) {
-  const Frame frame = bench::rattled_bcc_iron(state.range(0));
+  const Frame frame = rattled_bcc_iron(state.range(0));
   RunContext run;
   run.exec = bench::exec(static_cast<int>(state.range(1)));
   const AnalysisEntry entry = sfd_entry();
@@ -46,10 +46,7 @@ void bench_sfd(benchmark::State& state) {
   const double neighbors = static_cast<double>(list.n_pairs()) / n;
   state.counters["atoms/s"] = benchmark::Counter(n, benchmark::Counter::kIsIterationInvariantRate);
   state.counters["neighbors"] = neighbors;
-  // Positions and list read once, results written twice (in cell order, then in the order of the file); 77
-  // operations and an exponential of 20 per neighbor, 950 per atom.
-  bench::add_floor(state, run.exec.threads, n * (24 + 4 * neighbors + 3 * 8 * sfd_features),
-                   n * ((77 + 20) * neighbors + 950));
+  bench::add_floor(state, run.exec.threads, cost::sfd(n, n * neighbors));
 }
 
 void sizes(benchmark::internal::Benchmark* b) {

@@ -3,8 +3,8 @@
 
 #include "bench/exec.hpp"
 #include "bench/floors.hpp"
-#include "bench/inputs.hpp"
 #include "host/batch.hpp"
+#include "host/bench_inputs.hpp"
 #include "kernels/structure/structure.hpp"
 
 namespace {
@@ -12,7 +12,7 @@ namespace {
 using namespace grainfield;
 
 void bench_structure(benchmark::State& state) {
-  const Frame frame = bench::rattled_bcc_iron(state.range(0));
+  const Frame frame = rattled_bcc_iron(state.range(0));
   RunContext run;
   run.exec = bench::exec(static_cast<int>(state.range(1)));
   const AnalysisEntry entry = structure_entry();
@@ -37,10 +37,7 @@ void bench_structure(benchmark::State& state) {
   const double neighbors = static_cast<double>(list.n_pairs()) / n;
   state.counters["atoms/s"] = benchmark::Counter(n, benchmark::Counter::kIsIterationInvariantRate);
   state.counters["neighbors"] = neighbors;
-  // Positions and list read, 14 neighbors and two marks written and read; 8 operations per distance, of the
-  // list and of the 91 pairs of neighbors, and a comparison per pair of the list's to put them in order.
-  bench::add_floor(state, run.exec.threads, n * (24 + 4 * neighbors + 2 * 4 * 16 + 2 * 8),
-                   n * (8 * neighbors + 8 * 91 + neighbors * neighbors));
+  bench::add_floor(state, run.exec.threads, cost::structure(n, n * neighbors));
 }
 
 void sizes(benchmark::internal::Benchmark* b) {

@@ -57,8 +57,7 @@ void bench_voronoi(benchmark::State& state) {
   const auto n = static_cast<double>(frame.n_atoms());
   state.counters["cells/s"] = benchmark::Counter(n, benchmark::Counter::kIsIterationInvariantRate);
   state.counters["volume_error"] = sum / frame.box.volume() - 1;
-  // A cell of 14 faces and 24 vertices: kernels/geometry/README.md.
-  bench::add_floor(state, run.exec.threads, n * 800, n * 6000);
+  bench::add_floor(state, run.exec.threads, cost::voronoi(n));
 }
 void sizes(benchmark::internal::Benchmark* b) {
   for (const int64_t n : {250'000, 2'000'000})

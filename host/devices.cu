@@ -3,7 +3,9 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
+#include <fstream>
 #include <thread>
 
 #include "host/error.hpp"
@@ -57,6 +59,10 @@ std::vector<DeviceInfo> list_devices() {
       info.memory = static_cast<int64_t>(properties.totalGlobalMem);
       info.compute_major = properties.major;
       info.compute_minor = properties.minor;
+      int khz = 0;
+      if (cudaDeviceGetAttribute(&khz, cudaDevAttrClockRate, i) == cudaSuccess) info.clock_mhz = khz / 1000;
+      if (cudaDeviceGetAttribute(&khz, cudaDevAttrMemoryClockRate, i) == cudaSuccess)
+        info.memory_clock_mhz = khz / 1000;
       size_t free = 0, total = 0;
       status = cudaSetDevice(i);
       if (status == cudaSuccess) status = cudaMemGetInfo(&free, &total);
@@ -85,12 +91,25 @@ std::string why_no_gpu() {
   return why;
 }
 
+std::string driver_version() {
+  int cuda = 0;
+  if (cudaDriverGetVersion(&cuda) != cudaSuccess || cuda == 0) return "";
+  // "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  ..."
+  std::ifstream file("/proc/driver/nvidia/version");
+  std::string word, number;
+  while (number.empty() && file >> word)
+    if (std::isdigit(static_cast<unsigned char>(word[0])) && word.find('.') != std::string::npos)
+      number = word + ", ";
+  return number + "CUDA " + std::to_string(cuda / 1000) + "." + std::to_string(cuda % 1000 / 10);
+}
+
 void use_device(const Exec& exec) {
   if (exec.on_gpu()) CUDA_CHECK(cudaSetDevice(exec.device));
 }
 #else
 std::vector<DeviceInfo> list_devices() { return {}; }
 std::string why_no_gpu() { return "this build has no CUDA backend"; }
+std::string driver_version() { return ""; }
 void use_device(const Exec&) {}
 #endif
 

@@ -15,7 +15,8 @@ struct DeviceInfo {
   int64_t memory = 0;       // bytes
   int64_t free_memory = 0;  // bytes, now
   int compute_major = 0, compute_minor = 0;
-  std::string unusable;  // why it cannot be used; "" if it can
+  int clock_mhz = 0, memory_clock_mhz = 0;  // the highest
+  std::string unusable;                     // why it cannot be used; "" if it can
 };
 
 // Why there is no GPU to be had (a build without CUDA, no driver, no device), or "" if there is at least one
@@ -23,6 +24,9 @@ struct DeviceInfo {
 std::string why_no_gpu();
 // The GPUs that the driver shows, usable or not.
 std::vector<DeviceInfo> list_devices();
+
+// The NVIDIA driver and the CUDA version that it supports, "580.65.06, CUDA 13.0"; "" without one.
+std::string driver_version();
 
 // Threads that this process may run at once.
 int available_threads();

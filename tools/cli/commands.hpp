@@ -15,6 +15,7 @@ struct Exit {
 };
 
 void add_analyze(CLI::App& app, const std::string& command_line);
+void add_bench(CLI::App& app);
 void add_build(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_devices(CLI::App& app);

@@ -1,0 +1,29 @@
+// What `grainfield bench` says of a run, as JSON and for people.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace grainfield {
+
+inline constexpr const char* bench_schema = "grainfield-bench-1";
+
+// The results of a report as a table, with the ceilings.
+std::string bench_table(const nlohmann::ordered_json& report);
+
+// The roofline: operations per second over operations per byte, the ceilings, every case at its largest size;
+// beside it the fraction of the floor. SVG.
+std::string bench_svg(const nlohmann::ordered_json& report);
+
+struct BenchComparison {
+  std::string text;
+  int n_compared = 0;
+  int n_different = 0;  // checksums that differ
+};
+// Times of b over those of a, case by case.
+BenchComparison compare_bench(const nlohmann::ordered_json& a, const nlohmann::ordered_json& b);
+
+// Reads a report; InputError where the file is none.
+nlohmann::ordered_json read_bench_report(const std::string& path);
+
+}  // namespace grainfield

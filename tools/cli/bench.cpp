@@ -39,9 +39,9 @@ namespace fs = std::filesystem;
 struct Options {
   std::vector<std::string> sizes, compare;
   std::string device = "all", filter, output, svg, simd = "avx512";
-  int threads = 0, repeats = 0;
+  int threads = 0, repeats = -1;  // -1: the default
   uint64_t seed = 12345;
-  double limit = 0;
+  double limit = -1;
   bool quick = false, list = false;
 };
 
@@ -255,7 +255,9 @@ class Bench {
         if (p.exec.on_gpu() && !c->on_gpu) continue;
         const double needed = n * c->bytes_per_atom, there = static_cast<double>(available_bytes(p.exec));
         const auto known = seconds_per_atom.find(c);
-        if (needed > 0.9 * there) {
+        if (o_.quick && !c->quick) {
+          skip(p, *c, frame.n_atoms(), "--quick: its tables take seconds to make");
+        } else if (needed > 0.9 * there) {
           skip(p, *c, frame.n_atoms(),
                fmt::format("needs about {:.1f} GB, {:.1f} GB are available", needed * 1e-9, there * 1e-9));
         } else if (known != seconds_per_atom.end() && known->second * n > limit_) {
@@ -340,7 +342,8 @@ void check_output(const char* option, const std::string& path) {
 
 void run_bench(const Options& o) {
   if (!o.compare.empty()) {
-    const BenchComparison c = compare_bench(read_bench_report(o.compare[0]), read_bench_report(o.compare[1]));
+    const json a = read_bench_report(o.compare[0]), b = read_bench_report(o.compare[1]);
+    const BenchComparison c = compare_bench(a, b);
     if (c.n_compared == 0)
       throw InputError(
           fmt::format("{} and {} have no case, device and size in common", o.compare[0], o.compare[1]));
@@ -354,8 +357,10 @@ void run_bench(const Options& o) {
   }
   if (o.threads < 0 || o.threads > 4096)
     throw UsageError(fmt::format("--threads {}: expected 1 to 4096", o.threads));
-  if (o.repeats < 0) throw UsageError(fmt::format("--repeats {}: expected a number > 0", o.repeats));
-  if (!(o.limit >= 0)) throw UsageError(fmt::format("--limit {}: expected seconds > 0", o.limit));
+  if (o.repeats != -1 && o.repeats < 1)
+    throw UsageError(fmt::format("--repeats {}: expected a number > 0", o.repeats));
+  if (o.limit != -1 && !(o.limit > 0))
+    throw UsageError(fmt::format("--limit {}: expected seconds > 0", o.limit));
   check_output("-o", o.output);
   check_output("--svg", o.svg);
   const json report = Bench(o).go();

@@ -58,6 +58,7 @@ struct BenchCase {
   bool on_gpu = true;         // false: a stage of the host
   double bytes_per_atom = 0;  // memory, about
   std::function<BenchRun(const BenchInput&)> prepare;
+  bool quick = true;  // false: making the input takes seconds
 };
 
 // In the order of a run: reading, neighbors, quantities, potentials, writing.

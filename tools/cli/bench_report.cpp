@@ -142,9 +142,10 @@ std::string bench_svg(const json& report) {
       body += fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" {}/>\n", x1, y1, x2,
                           y2, style);
     };
+    const int threads = device.at("threads");
     body += fmt::format("<text x=\"{}\" y=\"{}\" font-size=\"15\">{}</text>\n", left, y_of_panel + 24,
-                        escaped(fmt::format("{}: {}, {} threads", name, device_name(report, name),
-                                            device.at("threads").get<int>())));
+                        escaped(fmt::format("{}: {}, {} thread{}", name, device_name(report, name), threads,
+                                            threads == 1 ? "" : "s")));
     const double bottom = y_of_panel + top + plot_height, right = left + plot_width;
     for (double d = x_low; d <= x_high + 1e-9; ++d) {
       const double x = x_of(std::pow(10, d));

@@ -136,6 +136,7 @@ double median_of(std::vector<double> values) {
 json seconds_json(const std::vector<double>& times) {
   const double median = median_of(times);
   std::vector<double> deviations;
+  deviations.reserve(times.size());
   for (const double t : times) deviations.push_back(std::fabs(t - median));
   return {{"median", median},
           {"spread", 1.4826 * median_of(deviations)},  // of a normal distribution: its standard deviation

@@ -147,15 +147,15 @@ std::string bench_svg(const json& report) {
                         escaped(fmt::format("{}: {}, {} thread{}", name, device_name(report, name), threads,
                                             threads == 1 ? "" : "s")));
     const double bottom = y_of_panel + top + plot_height, right = left + plot_width;
-    for (double d = x_low; d <= x_high + 1e-9; ++d) {
-      const double x = x_of(std::pow(10, d));
+    for (auto d = std::lround(x_low); d <= std::lround(x_high); ++d) {
+      const double decade = std::pow(10.0, static_cast<double>(d)), x = x_of(decade);
       line(x, bottom, x, y_of_panel + top, "stroke=\"#ddd\"");
-      text_at(x, bottom + 16, "middle", fmt::format("{:g}", std::pow(10, d)));
+      text_at(x, bottom + 16, "middle", fmt::format("{:g}", decade));
     }
-    for (double d = y_low; d <= y_high + 1e-9; ++d) {
-      const double y = y_of(std::pow(10, d));
+    for (auto d = std::lround(y_low); d <= std::lround(y_high); ++d) {
+      const double decade = std::pow(10.0, static_cast<double>(d)), y = y_of(decade);
       line(left, y, right, y, "stroke=\"#ddd\"");
-      text_at(left - 6, y + 4, "end", fmt::format("{:g}", std::pow(10, d)));
+      text_at(left - 6, y + 4, "end", fmt::format("{:g}", decade));
     }
     text_at(left + plot_width / 2, bottom + 34, "middle", "operations per byte");
     body += fmt::format(

@@ -52,6 +52,11 @@ std::string device_name(const json& report, const std::string& device) {
   return device;
 }
 
+std::string threads_text(const json& device) {
+  const int n = device.at("threads");
+  return fmt::format("{} thread{}", n, n == 1 ? "" : "s");
+}
+
 double relative_spread(const json& result) {
   return result.at("seconds").at("spread").get<double>() / result.at("seconds").at("median").get<double>();
 }
@@ -142,10 +147,9 @@ std::string bench_svg(const json& report) {
       body += fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" {}/>\n", x1, y1, x2,
                           y2, style);
     };
-    const int threads = device.at("threads");
     body += fmt::format("<text x=\"{}\" y=\"{}\" font-size=\"15\">{}</text>\n", left, y_of_panel + 24,
-                        escaped(fmt::format("{}: {}, {} thread{}", name, device_name(report, name), threads,
-                                            threads == 1 ? "" : "s")));
+                        escaped(fmt::format("{}: {}, {} of the host", name, device_name(report, name),
+                                            threads_text(device))));
     const double bottom = y_of_panel + top + plot_height, right = left + plot_width;
     for (auto d = std::lround(x_low); d <= std::lround(x_high); ++d) {
       const double decade = std::pow(10.0, static_cast<double>(d)), x = x_of(decade);
@@ -210,8 +214,8 @@ BenchComparison compare_bench(const json& a, const json& b) {
     const json& build = report.at("build");
     std::string machines;
     for (const json& d : report.at("devices"))
-      machines += fmt::format("; {}: {}, {} threads", d.at("device").get<std::string>(),
-                              d.at("name").get<std::string>(), d.at("threads").get<int>());
+      machines += fmt::format("; {}: {}, {} of the host", d.at("device").get<std::string>(),
+                              d.at("name").get<std::string>(), threads_text(d));
     return fmt::format("{}: grainfield {}, commit {}, {}{}\n", name, build.at("version").get<std::string>(),
                        build.at("commit").get<std::string>(), build.at("compiler").get<std::string>(),
                        machines);

@@ -128,7 +128,7 @@ TEST(Analyze, WrongArgumentsHaveACodeAndOneLine) {
     int code;
     const char* message;
   } cases[] = {
-      {"", 2, "a command is missing; known: analyze, build"},
+      {"", 2, "a command is missing; known: analyze, bench, build"},
       {"analyse", 2, "no command 'analyse' (did you mean 'analyze'?)"},
       {"analyze" + dense, 2, "at least one input"},
       {"analyze " + good, 2, "needs --compute with one or more of "},

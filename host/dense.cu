@@ -31,14 +31,26 @@ struct LargestOfRow {
 
   template <class Team>
   GF_HD void operator()(Team, int64_t i) const {
-    double largest = 0;
-    bool has_nan = false;
-    for (int64_t k = 0; k < n; ++k) {
-      const double value = std::fabs(product[i * n + k]);
-      has_nan |= value != value;
-      largest = value > largest ? value : largest;
+    // Eight at a time; the sum is NaN where any is.
+    double largest[8] = {}, sum[8] = {};
+    const double* values = product + i * n;
+    int64_t k = 0;
+    for (; k + 8 <= n; k += 8)
+      for (int l = 0; l < 8; ++l) {
+        const double value = std::fabs(values[k + l]);
+        largest[l] = value > largest[l] ? value : largest[l];
+        sum[l] += value;
+      }
+    for (; k < n; ++k) {
+      const double value = std::fabs(values[k]);
+      largest[0] = value > largest[0] ? value : largest[0];
+      sum[0] += value;
     }
-    out[i] = has_nan ? std::nan("") : largest;
+    for (int l = 1; l < 8; ++l) {
+      largest[0] = largest[l] > largest[0] ? largest[l] : largest[0];
+      sum[0] += sum[l];
+    }
+    out[i] = sum[0] != sum[0] ? sum[0] : largest[0];
   }
 };
 

@@ -15,7 +15,9 @@
 namespace grainfield {
 namespace {
 
-constexpr int64_t chunk_atoms = 64;
+// Atoms of a piece of work. Twice as many where a product with the active set follows, which likes large
+// ones.
+constexpr int64_t chunk_atoms = 64, chunk_atoms_of_grades = 128;
 
 // Forces that a chunk puts on the atoms it touches.
 struct ChunkForces {
@@ -506,49 +508,70 @@ class Schedule {
     const auto R = static_cast<int64_t>(t_.n_basis);
     const int32_t self = species(i);
     std::fill_n(row, n_, 0.0);
-    V* sums = reinterpret_cast<V*>(w_.sums.reserve(static_cast<size_t>(K_ * R * W)));
+    const int64_t n_sums = (K_ * R + W - 1) / W * W;  // whole vectors of sums
+    V* sums = reinterpret_cast<V*>(w_.sums.reserve(static_cast<size_t>(n_sums * W)));
     for (int32_t other = 0; other < S_; ++other) {
-      if (segments(a, other) == segments(a, other + 1)) continue;
-      std::fill_n(reinterpret_cast<double*>(sums), K_ * R * W, 0.0);
-      for (int64_t v = segments(a, other); v < segments(a, other + 1); ++v) {
-        const V* block = blocks_ + v * block_;
-        write_monomials<1>(block, mono);
-        V angular[max_mtp_radial];
-        for (int64_t s = 0; s < K_; ++s) {
-          const int32_t degree = t_.degree[static_cast<size_t>(s)], n = (degree + 1) * (degree + 1);
-          const double* c = reduced + t_.reduced_first[static_cast<size_t>(s)];
-          V even{}, odd{};
-          int32_t u = 0;
-          for (; u + 2 <= n; u += 2) even += c[u] * mono[u], odd += c[u + 1] * mono[u + 1];
-          if (u < n) even += c[u] * mono[u];
-          angular[s] = even + odd;
-        }
-        V r = block[3];
-        if (t_.repulsive)
-          for (int l = 0; l < W; ++l) r[l] = std::max(r[l], t_.min_distance);
-        const double r_min = t_.min_distance, r_max = t_.max_distance;
-        const V x = (2.0 * r - (r_min + r_max)) / (r_max - r_min), d = r - r_max, scale = t_.scaling * d * d;
-        V before = scale, now = scale * x;
-        const V twice = x + x;
-        for (int64_t s = 0; s < K_; ++s) sums[s * R] += angular[s] * before;
-        for (int64_t xi = 1; xi < R; ++xi) {
-          for (int64_t s = 0; s < K_; ++s) sums[s * R + xi] += angular[s] * now;
-          const V next = twice * now - before;
-          before = now, now = next;
-        }
-      }
+      int64_t v = segments(a, other);
+      const int64_t end = segments(a, other + 1);
+      if (v == end) continue;
+      std::fill_n(reinterpret_cast<double*>(sums), n_sums * W, 0.0);
+      for (; v + 2 <= end; v += 2) add_gradient_of<2>(blocks_ + v * block_, reduced, mono, sums);
+      if (v < end) add_gradient_of<1>(blocks_ + v * block_, reduced, mono, sums);
       double* c = row + (static_cast<int64_t>(self) * S_ + other) * K_ * R;
-      for (int64_t s = 0; s < K_; ++s)
-        for (int64_t xi = 0; xi < R; ++xi) {
-          double sum = 0;
-          for (int l = 0; l < W; ++l) sum += sums[s * R + xi][l];
-          c[t_.radial_order[static_cast<size_t>(s)] * R + xi] = sum;
-        }
+      for (int64_t first = 0; first < K_ * R; first += W) {
+        V of[W];
+        for (int l = 0; l < W; ++l) of[l] = sums[first + l];
+        const V sum = L::sums_of_lanes(of);
+        for (int64_t k = first; k < std::min(first + W, K_ * R); ++k)
+          c[t_.radial_order[static_cast<size_t>(k / R)] * R + k % R] = sum[static_cast<int>(k - first)];
+      }
     }
     double* constants = row + static_cast<int64_t>(S_) * S_ * K_ * R;
     constants[self] = 1;
     for (size_t s = 0; s < t_.scalar_moment.size(); ++s)
       constants[static_cast<size_t>(S_) + s] = M[t_.scalar_moment[s]][a];
+  }
+
+  // sums[s][xi] += P_s phi_xi of N vectors of neighbors.
+  template <int N>
+  GF_INLINE void add_gradient_of(const V* block, const double* reduced, V* mono, V* sums) const {
+    const auto R = static_cast<int64_t>(t_.n_basis);
+    write_monomials<N>(block, mono);
+    V angular[max_mtp_radial][N];
+    for (int64_t s = 0; s < K_; ++s) {
+      const int32_t degree = t_.degree[static_cast<size_t>(s)], n = (degree + 1) * (degree + 1);
+      const double* c = reduced + t_.reduced_first[static_cast<size_t>(s)];
+      V even[N] = {}, odd[N] = {};
+      int32_t u = 0;
+      for (; u + 2 <= n; u += 2)
+        for (int b = 0; b < N; ++b)
+          even[b] += c[u] * mono[u * N + b], odd[b] += c[u + 1] * mono[(u + 1) * N + b];
+      for (int b = 0; b < N; ++b) angular[s][b] = even[b] + odd[b];
+      if (u < n)
+        for (int b = 0; b < N; ++b) angular[s][b] += c[u] * mono[u * N + b];
+    }
+    const double r_min = t_.min_distance, r_max = t_.max_distance, inverse_width = 1 / (r_max - r_min);
+    V before[N], now[N], twice[N];
+    for (int b = 0; b < N; ++b) {
+      V r = block[b * block_ + 3];
+      if (t_.repulsive)
+        for (int l = 0; l < W; ++l) r[l] = std::max(r[l], r_min);
+      const V x = (2.0 * r - (r_min + r_max)) * inverse_width, d = r - r_max;
+      before[b] = t_.scaling * d * d;
+      now[b] = before[b] * x;
+      twice[b] = x + x;
+    }
+    for (int64_t xi = 0; xi < R; ++xi) {
+      for (int64_t s = 0; s < K_; ++s) {
+        V sum = sums[s * R + xi];
+        for (int b = 0; b < N; ++b) sum += angular[s][b] * before[b];
+        sums[s * R + xi] = sum;
+      }
+      for (int b = 0; b < N; ++b) {
+        const V next = twice[b] * now[b] - before[b];
+        before[b] = now[b], now[b] = next;
+      }
+    }
   }
 
   GF_INLINE void finish_gradients(int64_t begin, int64_t end) {
@@ -600,14 +623,14 @@ void evaluate_mtp_in_lanes(const MtpLanesJob& job) {
                                          : run_chunk_portable;
   std::vector<Worker> workers(static_cast<size_t>(std::max(1, job.exec.threads)));
   OrderedSum sum(job.output.force, job.output.gradient_sum, job.model->n_coefficients());
-  parallel_chunks(job.exec.threads, job.batch.n_local, chunk_atoms,
+  const int64_t chunk = job.output.grade ? chunk_atoms_of_grades : chunk_atoms;
+  parallel_chunks(job.exec.threads, job.batch.n_local, chunk,
                   [&](int64_t begin, int64_t end, int worker_index) {
                     Worker& worker = workers[static_cast<size_t>(worker_index)];
                     if (worker.slot_of_atom.empty())
                       worker.slot_of_atom.assign(static_cast<size_t>(job.batch.n_total), -1);
                     run_chunk(job, worker, begin, end);
-                    if (job.output.force || job.output.gradient_sum)
-                      sum.add(begin / chunk_atoms, worker.forces);
+                    if (job.output.force || job.output.gradient_sum) sum.add(begin / chunk, worker.forces);
                   });
   for (const Worker& worker : workers) {
     job.too_close->count += static_cast<unsigned long long>(worker.n_close);

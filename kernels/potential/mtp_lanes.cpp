@@ -515,7 +515,8 @@ class Schedule {
       const int64_t end = segments(a, other + 1);
       if (v == end) continue;
       std::fill_n(reinterpret_cast<double*>(sums), n_sums * W, 0.0);
-      for (; v + 2 <= end; v += 2) add_gradient_of<2>(blocks_ + v * block_, reduced, mono, sums);
+      for (; v + 4 <= end; v += 4) add_gradient_of<4>(blocks_ + v * block_, reduced, mono, sums);
+      if (end - v >= 2) add_gradient_of<2>(blocks_ + v * block_, reduced, mono, sums), v += 2;
       if (v < end) add_gradient_of<1>(blocks_ + v * block_, reduced, mono, sums);
       double* c = row + (static_cast<int64_t>(self) * S_ + other) * K_ * R;
       for (int64_t first = 0; first < K_ * R; first += W) {

@@ -107,11 +107,12 @@ class MtpPotential final : public Potential {
     Buffer<int32_t> species(exec_);
     species.upload(species_of_type, "species");
     Condition too_close;
+    // Grades in single precision would be noise: rows of empty slots of the active set hold 1e6.
+    const bool gradients = output.grade || output.gradient || output.gradient_sum;
     if (!runs_in_blocks()) {
-      const bool gradients = output.grade || output.gradient || output.gradient_sum;
       evaluate_mtp_in_lanes({exec_, view, neighbors, gradients ? &full_ : &folded_, &model_, species.data(),
                              output, inverse_.data(), &too_close});
-    } else if (precision_ == MtpPrecision::full) {
+    } else if (precision_ == MtpPrecision::full || gradients) {
       too_close = evaluate_blocks<double>(view, neighbors, species.data(), output, scratch);
     } else {
       too_close = evaluate_blocks<float>(view, neighbors, species.data(), output, scratch);

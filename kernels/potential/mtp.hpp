@@ -433,7 +433,8 @@ class MtpTablesOnProcessor {
 
 enum class MtpPrecision { full, mixed };
 
-// Throws InputError for a model that cannot be evaluated (no coefficients; too large).
+// Throws InputError for a model that cannot be evaluated (no coefficients; too large). Mixed precision holds
+// for energies, forces and virials; where gradients or grades are wanted, all is done in double.
 std::unique_ptr<Potential> make_mtp_potential(const MtpModel& model, const Exec& exec,
                                               MtpPrecision precision = MtpPrecision::full);
 

@@ -401,6 +401,38 @@ TEST(Mtp, GradientsInTheCoefficientsAndGrades) {
   }
 }
 
+// With gradients rounded to single precision the empty slots of the active set (rows of 1e6 in X) would make
+// grades wrong by more than 1: a potential of mixed precision computes them in double.
+TEST(Mtp, GradesAreNeverInSinglePrecision) {
+  MtpModel model = test::small_mtp();
+  model.active_set = test::small_active_set(model);
+  const auto n = static_cast<size_t>(model.n_coefficients());
+  ASSERT_NE(std::count(model.active_set->origin.begin(), model.active_set->origin.end(),
+                       std::pair<int64_t, int64_t>(-1, -1)),
+            0);
+  const Frame frame = two_species_gas(20, 8, 31);
+  const PotentialDemand grades{false, false, false, true, true, false};
+  const auto full = make_mtp_potential(model, Exec{}),
+             mixed = make_mtp_potential(model, Exec{}, MtpPrecision::mixed);
+  const Evaluation a = evaluate_potential(*full, {&frame}, Exec{}, grades),
+                   b = evaluate_potential(*mixed, {&frame}, Exec{}, grades);
+  double worst_rounded = 0;
+  for (size_t i = 0; i < frame.position.size(); ++i) {
+    EXPECT_NEAR(b.grade[i], a.grade[i], 1e-8 * a.grade[i]);
+    double rounded = 0;
+    for (size_t k = 0; k < n; ++k) {
+      double sum = 0;
+      for (size_t l = 0; l < n; ++l)
+        sum += static_cast<double>(static_cast<float>(a.gradient[i][l])) *
+               model.active_set->inverse_transposed[k * n + l];
+      rounded = std::max(rounded, std::fabs(sum));
+    }
+    worst_rounded = std::max(worst_rounded, std::fabs(rounded - a.grade[i]));
+  }
+  std::printf("gradients rounded to single precision would change grades by %.2g\n", worst_rounded);
+  EXPECT_GT(worst_rounded, 1e-5);
+}
+
 TEST(Mtp, CooperativeTeamsEqualOneThread) {
   MtpModel model = test::small_mtp();
   const Frame frame = two_species_gas(6, 6, 41);

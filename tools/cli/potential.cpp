@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -190,8 +191,14 @@ struct CreateCommand {
     MtpModel m = make();
     write_mtp(output, m);
     const MtpSummary summary = summarize(m);
-    fmt::print("{}: level {}, {} scalars, {} basic moments, {} moments, {} products, {} coefficients{}\n",
+    // Products of MLIP-3's own templates (untrained_mtps of its distribution) of these levels.
+    static const std::map<int, int> templates{{6, 5},      {8, 14},     {10, 42},    {12, 117},
+                                              {14, 348},   {16, 969},   {18, 2634},  {20, 6349},
+                                              {22, 15431}, {24, 36170}, {28, 180069}};
+    const auto known = templates.find(level);
+    fmt::print("{}: level {}, {} scalars, {} basic moments, {} moments, {} products{}, {} coefficients{}\n",
                output, summary.level, m.scalars.size(), m.basics.size(), m.n_moments, m.products.size(),
+               known == templates.end() ? "" : fmt::format(" (MLIP-3's template: {})", known->second),
                m.n_coefficients(), m.trained() ? "" : " (none yet: an untrained template)");
   }
 

@@ -1,5 +1,5 @@
-// Density profile: the planar density from the atoms (moments and all points), atoms per second. The floor is that of
-// host/kernel_costs.hpp.
+// Density profile: the planar density from the atoms (moments and all points), atoms per second. The floor is
+// that of host/kernel_costs.hpp.
 #include <benchmark/benchmark.h>
 
 #include "bench/exec.hpp"

@@ -87,7 +87,8 @@ int main(int argc, char** argv) {
       "results.h5\n"
       "Every command has --help.\n"
       "Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 bad input, 4 resources (memory, disk, device),\n"
-      "5 a verdict (screen --fail-above, bench --compare), 130 interrupted (analyze keeps complete frames: --resume).");
+      "5 a verdict (screen --fail-above, bench --compare), 130 interrupted (analyze keeps complete frames: "
+      "--resume).");
   add_analyze(app, command_line(argc, argv));
   add_bench(app);
   add_build(app);

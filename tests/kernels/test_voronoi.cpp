@@ -7,11 +7,13 @@
 #include <map>
 #include <sstream>
 
+#include "host/batch.hpp"
 #include "host/build_polycrystal.hpp"
 #include "host/error.hpp"
 #include "host/local_spacing.hpp"
 #include "io/reader.hpp"
-#include "kernels/geometry/voronoi_cell.hpp"
+#include "kernels/core/launch.hpp"
+#include "kernels/geometry/voronoi_kernels.hpp"
 #include "tests/reference/voronoi_ref.hpp"
 #include "tests/support/gzip_lines.hpp"
 #include "tests/support/run_analysis.hpp"
@@ -402,6 +404,77 @@ TEST(Voronoi, AnyNumberOfSlabs) {
     if (!with_faces) continue;
     for (const char* name : {"voronoi_face_list/offset", "voronoi_face_list/neighbor"})
       EXPECT_EQ(cut.observable(name).integer, whole.observable(name).integer);
+  }
+}
+
+// Frames of different boxes, one of them free along c, in one batch: each cell has the bits that it has
+// alone.
+TEST(Voronoi, ABatchOfManySystems) {
+  const Frame triclinic = test::ideal_gas(Box({13, 0, 0}, {3, 14, 0}, {-2, 4, 12}), 150, 21),
+              slab = test::ideal_gas(Box({12, 0, 0}, {0, 13, 0}, {0, 0, 16}, {}, true, true, false), 120, 22),
+              crystal = test::rattled(test::crystal(Structure::bcc, 2.83, {4, 4, 4}), 0.1, 23);
+  struct Cells {
+    std::vector<double> volume, area, radius;
+    std::vector<int32_t> faces, coordination, index;
+    bool operator==(const Cells&) const = default;
+  };
+  const auto cells_of = [&](const std::vector<const Frame*>& frames, const Exec& exec) {
+    VoronoiParams params;
+    params.list_radius = 5;
+    params.reach = 30;
+    std::vector<VoronoiWalls> walls;
+    for (const Frame* frame : frames) {
+      walls.emplace_back();
+      if (frame->box.periodic[2]) continue;
+      const double low = frame->box.origin.z;
+      walls.back() = {2, {{0, 0, 1}, {0, 0, -1}}, {low + frame->box.height(2), -low}};
+    }
+    params.walls = walls.data();
+    Batch batch(exec);
+    batch.build(frames, params.reach, params.list_radius);
+    NeighborList list(exec);
+    list.build(batch, params.list_radius);
+    const auto n = static_cast<size_t>(batch.n_local());
+    std::vector<double> volume(n), area(n), radius(n);
+    std::vector<int32_t> faces(n), coordination(n), index(6 * n), partner(n), left;
+    std::vector<CellState> state(n);
+    VoronoiOutput out;
+    out.volume = volume.data(), out.area = area.data(), out.radius = radius.data();
+    out.faces = faces.data(), out.coordination = coordination.data(), out.index = index.data();
+    out.state = state.data(), out.partner = partner.data();
+    const VoronoiFromList task{batch.view(), list.view(), params, out};
+    if (exec.plain)
+      for_each(exec, batch.n_local(), task);
+    else
+      voronoi_simd(exec, task);
+    for (size_t k = 0; k < n; ++k)
+      if (state[k] != CellState::complete) left.push_back(static_cast<int32_t>(k));
+    EXPECT_EQ(left.empty(), frames.size() == 1 && frames[0] == &crystal);
+    VoronoiFromCells rest{batch.view(), batch.cells(), params, out, left.data()};
+    rest.vertices = 512, rest.planes = 1024, rest.candidates = 2048;
+    for_each(exec, static_cast<int64_t>(left.size()), rest,
+             VoronoiFromCells::bytes(rest.vertices, rest.planes, rest.candidates));
+    Cells cells{volume, area, radius, faces, coordination, index};
+    for (size_t k = 0; k < n; ++k) {
+      EXPECT_EQ(state[k], CellState::complete);
+      const auto i = static_cast<size_t>(batch.source()[static_cast<int64_t>(k)]);
+      cells.volume[i] = volume[k], cells.area[i] = area[k], cells.radius[i] = radius[k];
+      cells.faces[i] = faces[k], cells.coordination[i] = coordination[k];
+      std::copy_n(&index[6 * k], 6, &cells.index[6 * i]);
+    }
+    return cells;
+  };
+  const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+  for (const Exec& exec : test::cpu_executions()) {
+    Cells apart;
+    for (const Frame* frame : {&triclinic, &slab, &crystal, &triclinic}) {
+      const Cells one = cells_of({frame}, exec);
+      EXPECT_NEAR(sum_of(one.volume) / frame->box.volume(), 1, 1e-12);
+      append(apart.volume, one.volume), append(apart.area, one.area), append(apart.radius, one.radius);
+      append(apart.faces, one.faces), append(apart.coordination, one.coordination);
+      append(apart.index, one.index);
+    }
+    EXPECT_TRUE(apart == cells_of({&triclinic, &slab, &crystal, &triclinic}, exec));
   }
 }
 

@@ -81,6 +81,13 @@ function(grainfield_configure target)
   endif()
 endfunction()
 
+# Parses these headers once for all sources of a target; left out with ccache, which keeps whole objects instead.
+function(grainfield_precompile target)
+  if(NOT GRAINFIELD_CCACHE)
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
+
 # Adds .cu files to the library: CUDA in a CUDA build, plain C++ otherwise.
 function(grainfield_cu_sources)
   foreach(source IN LISTS ARGN)

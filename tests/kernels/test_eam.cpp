@@ -21,7 +21,7 @@ namespace grainfield {
 namespace {
 
 using test::evaluate;
-using test::PotentialResult;
+using test::Evaluation;
 using test::PotentialRun;
 using test::smooth_eam;
 
@@ -81,7 +81,7 @@ TEST(Eam, EqualsTheReference) {
           PotentialRun run;
           run.exec = exec;
           run.skin = skin;
-          const PotentialResult found = evaluate(*make(model, exec), frame, run);
+          const Evaluation found = evaluate(*make(model, exec), frame, run);
           EXPECT_LT(test::largest_difference(expected, found), rounding)
               << n_species << " species, skin " << skin;
         }
@@ -94,7 +94,7 @@ TEST(Eam, ThreadsChangeNoBit) {
   const Frame frame = test::ideal_gas(Box({20, 0, 0}, {3, 21, 0}, {-2, 4, 22}), 2000, 5, 2);
   PotentialRun four;
   four.exec.threads = 4;
-  const PotentialResult a = evaluate(*make(model), frame), b = evaluate(*make(model), frame, four);
+  const Evaluation a = evaluate(*make(model), frame), b = evaluate(*make(model), frame, four);
   EXPECT_EQ(a.energy, b.energy);
   EXPECT_EQ(a.virial, b.virial);
   for (size_t i = 0; i < a.force.size(); ++i) EXPECT_TRUE(a.force[i] == b.force[i]);
@@ -106,7 +106,7 @@ TEST(Eam, ForcesAreMinusTheGradient) {
   for (const int n_species : {1, 3}) {
     const auto potential = make(smooth_eam(n_species, EamKind::fs));
     const Frame frame = loose_gas(boxes[1], 40, 3, n_species);
-    const PotentialResult at = evaluate(*potential, frame);
+    const Evaluation at = evaluate(*potential, frame);
     const double h = 1e-4;
     for (size_t i = 0; i < frame.position.size(); i += 7)
       for (int k = 0; k < 3; ++k) {
@@ -150,27 +150,27 @@ TEST(Eam, VirialIsMinusTheStrainDerivative) {
 TEST(Eam, RotationTranslationPermutationSupercell) {
   const auto potential = make(smooth_eam(2, EamKind::fs));
   const Frame frame = loose_gas(boxes[1], 50, 6, 2);
-  const PotentialResult at = evaluate(*potential, frame);
+  const Evaluation at = evaluate(*potential, frame);
 
-  const PotentialResult turned = evaluate(*potential, test::rotated(frame));
+  const Evaluation turned = evaluate(*potential, test::rotated(frame));
   Frame probe;  // the rotation, applied to the forces
   probe.box = Box({1, 0, 0}, {0, 1, 0}, {0, 0, 1});
   probe.position = at.force;
   const std::vector<Vec3> turned_force = test::rotated(probe).position;
   Frame moved = frame;
   for (Vec3& r : moved.position) r += Vec3{31.7, -12.3, 5.9};
-  const PotentialResult translated = evaluate(*potential, moved);
+  const Evaluation translated = evaluate(*potential, moved);
   Frame reversed = frame;
   std::reverse(reversed.position.begin(), reversed.position.end());
   std::reverse(reversed.type.begin(), reversed.type.end());
-  const PotentialResult back = evaluate(*potential, reversed);
+  const Evaluation back = evaluate(*potential, reversed);
   Frame twice = frame;
   twice.box = Box(frame.box.a, 2.0 * frame.box.b, frame.box.c);
   for (size_t i = 0; i < frame.position.size(); ++i) {
     twice.position.push_back(frame.position[i] + frame.box.b);
     twice.type.push_back(frame.type[i]);
   }
-  const PotentialResult both = evaluate(*potential, twice);
+  const Evaluation both = evaluate(*potential, twice);
   const size_t n = frame.position.size();
   // Positions move by their rounding, 1e-14 A; force constants are below 100 eV/A^2.
   for (size_t i = 0; i < n; ++i) {
@@ -197,7 +197,7 @@ TEST(Eam, SlabsAddUpToTheWhole) {
     for (const Box& box : {Box({8, 0, 0}, {3, 9, 0}, {-2, 4, 40}),
                            Box({8, 0, 0}, {3, 9, 0}, {-2, 4, 40}, {}, true, false, false)}) {
       const Frame frame = test::ideal_gas(box, 400, 8, n_species);
-      const PotentialResult whole = evaluate(*potential, frame);
+      const Evaluation whole = evaluate(*potential, frame);
       for (const int axis : {0, 2})
         for (const std::vector<double>& cuts :
              {std::vector<double>{0.5}, std::vector<double>{0.3, 0.31, 0.7}})
@@ -211,7 +211,7 @@ TEST(Eam, SlabsAddUpToTheWhole) {
               lo = cut;
             }
             run.slabs.push_back({axis, lo, std::numeric_limits<double>::infinity()});
-            const PotentialResult sum = evaluate(*make(smooth_eam(n_species, EamKind::fs), exec), frame, run);
+            const Evaluation sum = evaluate(*make(smooth_eam(n_species, EamKind::fs), exec), frame, run);
             EXPECT_LT(test::largest_difference(whole, sum), 1e-12) << "axis " << axis;
           }
     }
@@ -226,10 +226,10 @@ TEST(Eam, ManySystemsInOneBatch) {
   for (uint64_t k = 0; k < 5; ++k)
     frames.push_back(test::ideal_gas(boxes[k], 30 + 11 * static_cast<int64_t>(k), k, 2));
   for (const Frame& f : frames) pointers.push_back(&f);
-  const PotentialResult all = evaluate(*potential, pointers);
+  const Evaluation all = evaluate(*potential, pointers);
   size_t at = 0;
   for (const Frame& f : frames) {
-    const PotentialResult one = evaluate(*potential, f);
+    const Evaluation one = evaluate(*potential, f);
     for (size_t i = 0; i < f.position.size(); ++i, ++at) {
       EXPECT_NEAR(all.energy[at], one.energy[i], 1e-12);
       EXPECT_LT(norm(all.force[at] - one.force[i]), 1e-12 * std::max(1.0, norm(one.force[i])));
@@ -243,7 +243,7 @@ TEST(Eam, EmulatedTeams) {
     const EamModel model = smooth_eam(n_species, EamKind::fs);
     const EamPotential potential(model, {});
     const Frame frame = test::ideal_gas(boxes[1], 24, 9, n_species);
-    const PotentialResult expected = evaluate(potential, frame);
+    const Evaluation expected = evaluate(potential, frame);
     Batch batch({});
     batch.build({&frame}, model.cutoff, model.cutoff);
     NeighborList list({});
@@ -275,7 +275,7 @@ TEST(Eam, OnlyWhatIsAskedFor) {
   const EamModel model = smooth_eam(1, EamKind::alloy);
   const auto potential = make(model);
   const Frame frame = test::ideal_gas(boxes[0], 60, 10);
-  const PotentialResult all = evaluate(*potential, frame);
+  const Evaluation all = evaluate(*potential, frame);
   Batch batch({});
   batch.build({&frame}, model.cutoff, model.cutoff);
   NeighborList list({});
@@ -313,7 +313,7 @@ TEST(Eam, SmallCellsAndLoneAtoms) {
   lone.species = {{"Fe", 0, 1}};
   lone.position = {{1, 2, 3}};
   lone.type = {0};
-  const PotentialResult one = evaluate(*potential, lone);
+  const Evaluation one = evaluate(*potential, lone);
   EXPECT_EQ(one.energy[0], model.embedding[0]);
   EXPECT_TRUE(one.force[0] == Vec3{});
   lone.position.clear();
@@ -347,7 +347,7 @@ TEST(Eam, EnergyIsConservedInMolecularDynamics) {
     Frame frame = loose_gas(Box({9, 0, 0}, {1, 9, 0}, {0, 2, 9}), 60, 12, 2);
     const double dt = drift_of_step[run], per_mass = 9648.5332 / 55.845;  // (eV/A)/amu in A/ps^2
     std::vector<Vec3> v(frame.position.size());
-    PotentialResult at = evaluate(*potential, frame);
+    Evaluation at = evaluate(*potential, frame);
     const auto energy = [&] {
       double e = at.total();
       for (const Vec3& u : v) e += 0.5 * norm_sq(u) / per_mass;
@@ -434,7 +434,7 @@ TEST(Eam, EqualsLammps) {
     const Column *energy = frame.find_column("energy"), *force = frame.find_column("force"),
                  *stress = frame.find_column("stress");
     ASSERT_TRUE(energy && force && stress) << name;
-    PotentialResult expected;
+    Evaluation expected;
     for (size_t i = 0; i < 24; ++i) {
       expected.energy.push_back(energy->real[i]);
       expected.force.push_back({force->real[3 * i], force->real[3 * i + 1], force->real[3 * i + 2]});
@@ -449,7 +449,7 @@ TEST(Eam, EqualsLammps) {
     }
     for (const Exec& exec : executions()) {
       const auto potential = make(model, exec);
-      const PotentialResult found =
+      const Evaluation found =
           evaluate(*potential, frame, {exec}, match_species(frame.species, *potential, name));
       EXPECT_LT(test::largest_difference(expected, found), rounding) << name;
     }
@@ -493,7 +493,7 @@ TEST(EamLammps, EveryAtomOfEveryCase) {
     const Column* stress[6];
     for (int k = 0; k < 6; ++k) stress[k] = dump.find_column("c_s[" + std::to_string(k + 1) + "]");
     ASSERT_TRUE(pe && force) << name;
-    PotentialResult expected;
+    Evaluation expected;
     for (size_t i = 0; i < n; ++i) {
       const size_t at = row_of_id.at(frame.id_of(static_cast<int64_t>(i)));
       expected.energy.push_back(pe->real[at]);
@@ -505,7 +505,7 @@ TEST(EamLammps, EveryAtomOfEveryCase) {
       }
     }
     for (const Exec& exec : executions()) {
-      const PotentialResult found = evaluate(*make(models[element], exec), frame, {exec});
+      const Evaluation found = evaluate(*make(models[element], exec), frame, {exec});
       double e = 0, e_max = 0, f = 0, f_max = 0, w = 0, w_max = 0;
       for (size_t i = 0; i < n; ++i) {
         e = std::max(e, std::fabs(found.energy[i] - expected.energy[i]));
@@ -546,7 +546,7 @@ TEST(EamLammps, Dimers) {
     frame.species = {{row[0], 0, 1}};
     frame.position = {{0, 0, 0}, {std::stod(row[1]), 0, 0}};
     frame.type = {0, 0};
-    const PotentialResult found = evaluate(*potentials[row[0]], frame);
+    const Evaluation found = evaluate(*potentials[row[0]], frame);
     const double e = std::stod(row[2]), f = std::stod(row[3]);
     EXPECT_NEAR(found.total(), e, 1e-12 * std::max(1.0, std::fabs(e))) << lines[line];
     EXPECT_NEAR(found.force[1].x, f, 1e-11 * std::max(1.0, std::fabs(f))) << lines[line];
@@ -564,7 +564,7 @@ TEST(LongEamLammps, SumsOfPolycrystals) {
     const std::vector<std::string> row = words_of(lines[line], ',');
     const std::string element = row[0].substr(0, 2) == "cu" ? "Cu" : "Fe";
     const Frame frame = read_first(folder + "/poly/" + row[0] + ".lmp.gz", element);
-    const PotentialResult found = evaluate(*make(read_eam(folder + "/eam" + file_of(element))), frame);
+    const Evaluation found = evaluate(*make(read_eam(folder + "/eam" + file_of(element))), frame);
     EXPECT_NEAR(found.total(), std::stod(row[2]), 1e-12 * std::fabs(found.total())) << row[0];
     const double volume = std::stod(row[10]);
     const std::array<double, 6> sum = found.total_virial();

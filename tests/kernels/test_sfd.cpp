@@ -30,6 +30,7 @@ namespace {
 using test::AnalysisRun;
 using test::Given;
 using test::run_analysis;
+using test::schedules;
 
 // Rounding of about 100 terms and 1000 operations; the kernels reach 3e-15.
 constexpr double tolerance = 1e-14;
@@ -77,17 +78,6 @@ Given given(double sigma, double cutoff, double self_weight = 0) {
           {"self_weight", text(self_weight)},
           {"polynomials", "true"},
           {"moments", "true"}};
-}
-
-// Every schedule of the CPU.
-std::vector<RunContext> schedules() {
-  std::vector<RunContext> runs(5);
-  runs[1].exec.simd = Simd::avx2;
-  runs[2].exec.simd = Simd::portable;
-  runs[3].exec.threads = 4;
-  runs[4].exec.plain = true;
-  runs[4].exec.threads = 2;
-  return runs;
 }
 
 void expect_equal(const AnalysisRun& run, const std::vector<reference::SfdAtom>& expected) {

@@ -22,16 +22,7 @@ namespace {
 
 using test::AnalysisRun;
 using test::run_analysis;
-
-std::vector<RunContext> schedules() {
-  std::vector<RunContext> runs(5);
-  runs[1].exec.simd = Simd::avx2;
-  runs[2].exec.simd = Simd::portable;
-  runs[3].exec.threads = 4;
-  runs[4].exec.plain = true;
-  runs[4].exec.threads = 2;
-  return runs;
-}
+using test::schedules;
 
 Frame free_atoms(std::vector<Vec3> position, double edge = 60) {
   Frame frame;

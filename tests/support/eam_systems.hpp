@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "host/batch.hpp"
 #include "host/eam_model.hpp"
 #include "host/potential.hpp"
+#include "tests/support/evaluate_potential.hpp"
 
 namespace grainfield::test {
 
@@ -51,72 +51,35 @@ inline EamModel smooth_eam(int n_species, EamKind kind, double cutoff = 4.5, int
   return m;
 }
 
-// Results in the order of the input.
-struct PotentialResult {
-  std::vector<double> energy;                 // [n]
-  std::vector<Vec3> force;                    // [n]
-  std::vector<std::array<double, 6>> virial;  // [n]
-
-  double total() const {
-    double sum = 0;
-    for (const double e : energy) sum += e;
-    return sum;
-  }
-  std::array<double, 6> total_virial() const {
-    std::array<double, 6> sum{};
-    for (const auto& w : virial)
-      for (size_t k = 0; k < 6; ++k) sum[k] += w[k];
-    return sum;
-  }
-};
-
 struct PotentialRun {
   Exec exec;
   std::vector<Slab> slabs{Slab{}};
   double skin = 0;  // by which the list is longer than the cutoff, A
 };
 
-// Type t of every frame is the potential's species of_type[t]; empty: species t.
-inline PotentialResult evaluate(const Potential& potential, const std::vector<const Frame*>& frames,
-                                const PotentialRun& run = {}, std::vector<int32_t> of_type = {}) {
-  if (of_type.empty())
-    for (size_t t = 0; t < potential.elements().size(); ++t) of_type.push_back(static_cast<int32_t>(t));
-  PotentialResult result;
-  size_t n = 0;
-  for (const Frame* f : frames) n += f->position.size();
-  result.energy.assign(n, 0);
-  result.force.assign(n, {});
-  result.virial.assign(n, {});
-  const double reach = potential.cutoff() + run.skin;
+// Energies, forces and virials, the sum of those of all slabs. Type t of every frame is the potential's
+// species of_type[t]; empty: species t.
+inline Evaluation evaluate(const Potential& potential, const std::vector<const Frame*>& frames,
+                           const PotentialRun& run = {}, const std::vector<int32_t>& of_type = {}) {
+  Evaluation sum;
   for (const Slab& slab : run.slabs) {
-    Batch batch(run.exec);
-    batch.build(frames, reach, reach / cells_per_cutoff, slab);
-    NeighborList list(run.exec);
-    list.build(batch, reach);
-    Workspace scratch(run.exec);
-    const int64_t n_total = batch.n_total();
-    Buffer<double> energy(run.exec, batch.n_local()), force(run.exec, 3 * n_total),
-        virial(run.exec, 6 * n_total);
-    PotentialOutput output;
-    output.energy = energy.data();
-    output.force = force.data();
-    output.virial = virial.data();
-    potential.evaluate(batch, list, of_type, output, scratch);
-    const std::vector<double> e = energy.to_vector(), f = force.to_vector(), w = virial.to_vector();
-    std::vector<int64_t> source(static_cast<size_t>(n_total));
-    copy_to_host(run.exec, source.data(), batch.source().data, source.size() * sizeof(int64_t));
-    for (size_t i = 0; i < source.size(); ++i) {
-      const auto at = static_cast<size_t>(source[i]);
-      if (i < e.size()) result.energy[at] += e[i];
-      for (int k = 0; k < 3; ++k) result.force[at][k] += f[3 * i + static_cast<size_t>(k)];
-      for (size_t k = 0; k < 6; ++k) result.virial[at][k] += w[6 * i + k];
+    Evaluation part = evaluate_potential(potential, frames, run.exec, {true, true, true, false, false, false},
+                                         of_type, potential.cutoff() + run.skin, slab);
+    if (sum.energy.empty()) {
+      sum = std::move(part);
+      continue;
+    }
+    for (size_t i = 0; i < sum.energy.size(); ++i) {
+      sum.energy[i] += part.energy[i];
+      sum.force[i] += part.force[i];
+      for (size_t k = 0; k < 6; ++k) sum.virial[i][k] += part.virial[i][k];
     }
   }
-  return result;
+  return sum;
 }
 
-inline PotentialResult evaluate(const Potential& potential, const Frame& frame, const PotentialRun& run = {},
-                                const std::vector<int32_t>& of_type = {}) {
+inline Evaluation evaluate(const Potential& potential, const Frame& frame, const PotentialRun& run = {},
+                           const std::vector<int32_t>& of_type = {}) {
   return evaluate(potential, std::vector<const Frame*>{&frame}, run, of_type);
 }
 

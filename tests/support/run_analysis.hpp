@@ -11,6 +11,17 @@
 
 namespace grainfield::test {
 
+// Every schedule of the CPU.
+inline std::vector<RunContext> schedules() {
+  std::vector<RunContext> runs(5);
+  runs[1].exec.simd = Simd::avx2;
+  runs[2].exec.simd = Simd::portable;
+  runs[3].exec.threads = 4;
+  runs[4].exec.plain = true;
+  runs[4].exec.threads = 2;
+  return runs;
+}
+
 using Given = std::vector<std::pair<std::string, std::string>>;
 
 // `results` may hold what the analysis requires. Returns the number of slabs.

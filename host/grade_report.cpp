@@ -36,6 +36,7 @@ double GradeReport::edge(int bin) {
 }
 
 void GradeReport::add(const Frame& frame, int64_t index, const std::vector<double>& grades, bool per_atom) {
+  n_atoms_ += frame.n_atoms();
   for (size_t i = 0; i < grades.size(); ++i) {
     const double g = grades[i];
     ++count_;

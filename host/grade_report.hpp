@@ -43,6 +43,7 @@ class GradeReport {
   // grades [n_atoms] of a frame; or, not per_atom, the one of the whole frame.
   void add(const Frame& frame, int64_t index, const std::vector<double>& grades, bool per_atom = true);
 
+  int64_t n_atoms() const { return n_atoms_; }
   int64_t count() const { return count_; }
   int64_t n_nan() const { return n_nan_; }
   double largest() const;  // NaN if any grade is; 0 without grades
@@ -57,7 +58,7 @@ class GradeReport {
 
  private:
   int64_t n_worst_;
-  int64_t count_ = 0, n_nan_ = 0;
+  int64_t n_atoms_ = 0, count_ = 0, n_nan_ = 0;
   double largest_ = 0;
   std::array<int64_t, n_grade_classes> classes_{};
   std::vector<int64_t> histogram_ = std::vector<int64_t>(n_bins, 0);

@@ -293,6 +293,14 @@ class H5ResultsWriter final : public ResultsWriter {
     return sources_.count(frame) > 0;
   }
 
+  std::vector<KeptFrame> kept_frames() const override {
+    const auto held = h5::lock();
+    std::vector<KeptFrame> kept;
+    for (const auto& [frame, source] : sources_)
+      kept.push_back({frame, source.file, static_cast<int64_t>(source.row)});
+    return kept;
+  }
+
   void begin_grid(int64_t frame, const GridShape& grid) override {
     const auto held = h5::lock();
     open_part(frame);
@@ -562,6 +570,16 @@ class H5ResultsWriter final : public ResultsWriter {
 };
 
 }  // namespace
+
+std::vector<double> read_scalar_observable(const std::string& path, const std::string& name) {
+  const auto held = h5::lock();
+  const File file = File::open(path);
+  const h5::Dataset values = h5::Dataset::open(file, "/observables/" + name + "/value");
+  if (values.dims().size() != 1) file.fail("/observables/" + name, "expected one number per frame");
+  std::vector<double> result(values.dims()[0]);
+  values.read(file, {0}, values.dims(), Type::real, result.data());
+  return result;
+}
 
 std::unique_ptr<ResultsWriter> open_results(const std::string& path, const Provenance& provenance,
                                             const ResultsOptions& options) {

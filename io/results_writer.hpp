@@ -31,6 +31,13 @@ struct ResultsOptions {
   bool write_positions = true;  // particles/all/position, species, id, so that the file stands alone
 };
 
+// Where a frame of an earlier run lies: row `row` of an H5MD file.
+struct KeptFrame {
+  int64_t frame = 0;
+  std::string file;
+  int64_t row = 0;
+};
+
 // One H5MD file of results. Until close() the frames lie one by one in "<path>.partial/" (each appears there
 // under its name only when complete); close() merges them into <path> and removes the folder. With `resume`,
 // frames of an earlier run with the same provenance (command apart) are kept; another provenance is refused.
@@ -39,6 +46,8 @@ class ResultsWriter {
   virtual ~ResultsWriter() = default;  // without close() the partial folder stays, for --resume
   // Frames that are already complete from an earlier run: do not compute them again.
   virtual bool has_frame(int64_t frame) const = 0;
+  // These frames, in order.
+  virtual std::vector<KeptFrame> kept_frames() const = 0;
   virtual void write(const Frame& frame, const FrameResults& results) = 0;
   // A grid of the frame in hand, plane by plane along a: begin_grid, then planes 0..n[0]-1 in order
   // (n[1]*n[2] values each), then end_grid; before write() of that frame. Goes to /grids/<name>/value
@@ -51,6 +60,9 @@ class ResultsWriter {
 
 std::unique_ptr<ResultsWriter> open_results(const std::string& path, const Provenance& provenance,
                                             const ResultsOptions& options = {});
+
+// Values of the scalar observable in a file of results, one per frame.
+std::vector<double> read_scalar_observable(const std::string& path, const std::string& name);
 
 // Name, size and SHA-256 (hex) of a file.
 Provenance::Input describe_input(const std::string& path);

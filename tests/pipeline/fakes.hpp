@@ -247,6 +247,7 @@ class MemoryWriter final : public ResultsWriter {
  public:
   explicit MemoryWriter(Written& written) : w_(written) {}
   bool has_frame(int64_t frame) const override { return w_.frames.count(frame) > 0; }
+  std::vector<KeptFrame> kept_frames() const override { return {}; }  // it has no files
   void write(const Frame& frame, const FrameResults& results) override {
     if (results.frame == w_.fail_at) throw ResourceError("fake disk is full");
     w_.frames[results.frame] = results;

@@ -1,7 +1,10 @@
 // host/cut_out, host/grade_report, host/cut_collector; the commands select and screen.
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -9,6 +12,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "host/active_set.hpp"
@@ -18,6 +22,7 @@
 #include "host/grade_report.hpp"
 #include "io/mtp_file.hpp"
 #include "kernels/potential/mtp.hpp"
+#include "tests/pipeline/runs.hpp"
 #include "tests/support/command.hpp"
 #include "tests/support/evaluate_potential.hpp"
 #include "tests/support/mtp_models.hpp"
@@ -343,6 +348,69 @@ TEST(ScreenCommand, VerdictCodeAndCutOuts) {
   const std::string csv = test::read_file(folder.file("s.histogram.csv"));
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), GradeReport::n_bins + 1);
   EXPECT_TRUE(std::filesystem::exists(folder.file("s.h5")));
+}
+
+// Killed, and resumed: tables, cut-outs and grades are those of a run that nobody disturbed.
+TEST(ScreenCommand, ResumesAfterBeingKilled) {
+  const TempFolder folder;
+  const std::string neighborhoods = folder.file("n.almtp"), configurations = folder.file("c.almtp");
+  MtpModel model = graded_model();
+  write_mtp(neighborhoods, model);
+  model.active_set->site_energy_weight = 0;
+  model.active_set->energy_weight = 1;
+  write_mtp(configurations, model);
+  std::string text;
+  for (uint64_t k = 0; k < 40; ++k) text += cfg_text(crystal(4, 100 + k, 0.4), {0}, {});
+  const std::string input = folder.write("many.cfg", text);
+  for (const bool by_atom : {true, false}) {
+    const auto arguments = [&](const std::string& out) {
+      std::vector<std::string> words{
+          "screen",    input, "--potential", by_atom ? neighborhoods : configurations,
+          "--threads", "1",   "--device",    "cpu",
+          "-o",        out};
+      if (by_atom)
+        for (const std::string& w :
+             {std::string("--cut-size"), std::string("12"), std::string("--cut-min-distance"),
+              std::string("1.5"), std::string("--cut-out"), out + ".cuts"})
+          words.push_back(w);
+      return words;
+    };
+    const auto run = [&](std::vector<std::string> words) {
+      std::string line;
+      for (const std::string& w : words) line += " '" + w + "'";
+      return grainfield(line);
+    };
+    const std::string whole = folder.file("whole.h5"), out = folder.file("out.h5");
+    ASSERT_EQ(run(arguments(whole)).code, 0);
+    const pid_t child = test::start(arguments(out));
+    while (test::complete_frames(out + ".partial") < 3) {
+      ASSERT_EQ(waitpid(child, nullptr, WNOHANG), 0);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    kill(child, SIGKILL);
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "it was done already";
+    std::vector<std::string> again = arguments(out);
+    again.push_back("--resume");
+    // Once from the frames left over, once from the complete file.
+    for (const char* kept : {" frames of an earlier run kept", "40 frames of an earlier run kept"}) {
+      const auto r = run(again);
+      ASSERT_EQ(r.code, 0) << r.err;
+      EXPECT_NE(r.out.find(kept), std::string::npos) << r.out;
+      EXPECT_EQ(test::datasets_of(out), test::datasets_of(whole));
+      for (const char* end : {".json", ".histogram.csv", ".worst.csv"})
+        EXPECT_EQ(test::read_file(folder.file("out") + end), test::read_file(folder.file("whole") + end))
+            << end;
+      if (!by_atom) continue;
+      for (const char* name : {"/cut_outs.csv", "/cut_outs.cfg"})
+        EXPECT_EQ(test::read_file(out + ".cuts" + name), test::read_file(whole + ".cuts" + name)) << name;
+    }
+    again.push_back("--no-positions");
+    EXPECT_EQ(run(again).code, 2);
+    std::filesystem::remove(out);
+    std::filesystem::remove(whole);
+  }
 }
 
 }  // namespace

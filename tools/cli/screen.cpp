@@ -73,16 +73,35 @@ class FrameFiles {
   std::vector<std::pair<int64_t, std::string>> starts_;
 };
 
-// Sees every frame with its results on their way to the file.
+// Sees every frame with its results on their way to the file, and first those that an earlier run left there.
 class ScreeningWriter final : public ResultsWriter {
  public:
   ScreeningWriter(std::unique_ptr<ResultsWriter> inner, GradeReport& report, CutCollector* cuts)
-      : inner_(std::move(inner)), report_(report), cuts_(cuts) {}
+      : inner_(std::move(inner)), report_(report), cuts_(cuts) {
+    std::unique_ptr<Reader> reader;
+    int64_t row = 0;
+    Frame frame;
+    for (const KeptFrame& kept : inner_->kept_frames()) {
+      if (!reader || reader->file() != kept.file) {
+        reader = open_reader(kept.file, {}, "h5md");
+        row = 0;
+      }
+      for (; row < kept.row; ++row) reader->skip();
+      reader->next(frame);
+      ++row;
+      if (const Column* grades = frame.find_column("extrapolation_grade"))
+        add(frame, kept.frame, grades->real);
+      else
+        report_.add(frame, kept.frame,
+                    {read_scalar_observable(kept.file, "configuration_grade")[static_cast<size_t>(kept.row)]},
+                    false);
+    }
+  }
   bool has_frame(int64_t frame) const override { return inner_->has_frame(frame); }
+  std::vector<KeptFrame> kept_frames() const override { return inner_->kept_frames(); }
   void write(const Frame& frame, const FrameResults& results) override {
     if (const Field* field = results.find_field("extrapolation_grade")) {
-      report_.add(frame, results.frame, field->real);
-      if (cuts_) cuts_->add(frame, results.frame, field->real);
+      add(frame, results.frame, field->real);
     } else if (const Observable* grade = results.find_observable("configuration_grade")) {
       report_.add(frame, results.frame, grade->real, false);
     }
@@ -96,6 +115,11 @@ class ScreeningWriter final : public ResultsWriter {
   void close() override { inner_->close(); }
 
  private:
+  void add(const Frame& frame, int64_t index, const std::vector<double>& grades) {
+    report_.add(frame, index, grades);
+    if (cuts_) cuts_->add(frame, index, grades);
+  }
+
   std::unique_ptr<ResultsWriter> inner_;
   GradeReport& report_;
   CutCollector* cuts_;
@@ -123,7 +147,7 @@ struct ScreenCommand {
   CutOptions cut;
   int64_t worst = 20;
   int threads = available_threads();
-  bool compress = false, no_positions = false, quiet = false;
+  bool compress = false, no_positions = false, resume = false, quiet = false;
 
   std::string base() const { return output.ends_with(".h5") ? output.substr(0, output.size() - 3) : output; }
 
@@ -147,6 +171,9 @@ struct ScreenCommand {
                                    cut.min_distance, cut.size));
     if (cut.candidates < 1)
       throw UsageError(fmt::format("--cut-candidates {}: expected 1 or more", cut.candidates));
+    if (resume && no_positions)
+      throw UsageError(
+          "--resume takes the worst atoms of earlier frames from the results: not with --no-positions");
     if (cut.most < 1) throw UsageError(fmt::format("--cut-most {}: expected 1 or more", cut.most));
     if (output.empty()) output = fs::path(inputs.front()).filename().string() + ".screen.h5";
     for (const std::string& input : inputs) {
@@ -193,6 +220,7 @@ struct ScreenCommand {
     PipelineOptions pipeline;
     pipeline.inputs = inputs;
     pipeline.frames = range;
+    pipeline.resume = resume;
     if (range.needs_count()) {  // counted here, so that the files are watched once only
       pipeline.open = [&](const std::string& path) { return open_reader(path, read, format); };
       pipeline.frames = range.resolve(count_frames(pipeline, std::atomic<bool>(false)));
@@ -210,7 +238,7 @@ struct ScreenCommand {
                                {"run.potential-sha256", file.sha256}};
       for (const std::string& input : inputs) provenance.inputs.push_back(describe_input(input));
       return std::make_unique<ScreeningWriter>(
-          open_results(output, provenance, {compress, false, !no_positions}), report, cuts.get());
+          open_results(output, provenance, {compress, resume, !no_positions}), report, cuts.get());
     };
     RunWatch watch;
     RunReport ran;
@@ -220,7 +248,9 @@ struct ScreenCommand {
       ran = run_pipeline(pipeline, analyzer, watch);
     }
     if (ran.interrupted) {
-      fmt::print(stderr, "grainfield: interrupted; nothing is written but {}.partial\n", output);
+      fmt::print(stderr, "grainfield: interrupted; {} complete{}\n",
+                 counted(ran.frames_computed + ran.frames_kept, "frame"),
+                 fs::is_directory(output + ".partial") ? "; --resume goes on from there" : "");
       throw Exit{128 + StopOnSignal::seen()};
     }
 
@@ -266,8 +296,8 @@ struct ScreenCommand {
     json out;
     out["potential"] = potential;
     out["grades_of"] = per_atom ? "neighborhoods" : "configurations";
-    out["frames"] = ran.frames_computed;
-    out["atoms"] = ran.atoms;
+    out["frames"] = ran.frames_computed + ran.frames_kept;
+    out["atoms"] = report.n_atoms();
     out["grades"] = report.count();
     out["not_a_number"] = report.n_nan();
     for (int k = 0; k < n_grade_classes; ++k)
@@ -338,10 +368,10 @@ struct ScreenCommand {
 
   void print(const GradeReport& report, const RunReport& ran, const FrameFiles& files, bool per_atom,
              const CutCollector* cuts, const std::vector<Cut>& chosen, const Potential& loaded) const {
-    std::string text =
-        fmt::format("{}: {}, {}; {} in {}\n\n{:<26}{:>10}{:>14}{:>12}\n", output,
-                    counted(ran.frames_computed, "frame"), counted(ran.atoms, "atom"), potential,
-                    seconds_text(ran.seconds), "class", "grade", per_atom ? "atoms" : "frames", "share");
+    std::string text = fmt::format("{}: {}, {}; {} in {}\n\n{:<26}{:>10}{:>14}{:>12}\n", output,
+                                   counted(ran.frames_computed + ran.frames_kept, "frame"),
+                                   counted(report.n_atoms(), "atom"), potential, seconds_text(ran.seconds),
+                                   "class", "grade", per_atom ? "atoms" : "frames", "share");
     for (size_t k = 0; k < grade_classes.size(); ++k)
       text += fmt::format("{:<26}{:>10}{:>14}{:>11.4f}%\n", grade_classes[k].name, grade_classes[k].range,
                           report.classes()[k],
@@ -375,6 +405,8 @@ struct ScreenCommand {
     }
     if (!report.worst().empty() || report.count() > 0)
       text += fmt::format("\nlargest grade {:.6g}\nverdict: {}\n", report.largest(), report.verdict());
+    if (ran.frames_kept > 0)
+      text += fmt::format("{} of an earlier run kept\n", counted(ran.frames_kept, "frame"));
     for (const auto& [note, n] : ran.summary.notes())
       text += fmt::format("note: {} ({})\n", note, counted(n, "frame"));
     fmt::print("{}", text);
@@ -421,6 +453,7 @@ void add_screen(CLI::App& app, const std::string& command_line) {
       ->capture_default_str();
   sub->add_option("--device", c->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   sub->add_flag("--compress", c->compress, "compress the results (gzip)");
+  sub->add_flag("--resume", c->resume, "go on with a run that was cut off: keep its complete frames");
   sub->add_flag("--no-positions", c->no_positions, "leave positions, species and ids out of the results");
   sub->add_flag("--quiet", c->quiet, "neither progress nor summary");
   sub->footer(

@@ -144,26 +144,36 @@ void FrameContext::for_each_slab(const Needs& needs, const std::function<void(co
   const auto held = static_cast<double>(bytes_of(frame) + bytes_of(results) + held_elsewhere);
   const auto limit =
       static_cast<double>(run.memory_limit > 0 ? run.memory_limit : available_host_bytes() + bytes_of(frame));
-  double available = limit - held;
-  if (run.exec.on_gpu())
-    available = std::min(available, 0.95 * static_cast<double>(available_bytes(run.exec)));
-  const SlabPlan plan = plan_slabs(frame, needs, run.exec.on_gpu(), available, held, limit);
-  largest_plan = std::max(largest_plan, plan.uncut_bytes);
-  Batch batch(run.exec);
-  std::optional<NeighborList> list;
-  if (needs.cutoff > 0) list.emplace(run.exec);
-  Workspace scratch(run.exec);
+  // Of another pass: its memory would come on top.
+  std::unique_ptr<PassMemory> memory;
+  if (kept && *kept && (*kept)->needs == needs) memory = std::move(*kept);
+  if (kept) kept->reset();
+  // Frames and results lie on the host, what a pass takes lies where it runs; the limit holds for either.
+  const bool on_gpu = run.exec.on_gpu();
+  const double free_on_device = !on_gpu  ? 0
+                                : memory ? memory->free_on_device
+                                         : static_cast<double>(available_bytes(run.exec));
+  const double available = on_gpu ? std::min(limit, 0.95 * free_on_device) : limit - held;
+  const SlabPlan plan = plan_slabs(frame, needs, on_gpu, available, on_gpu ? 0 : held, limit);
+  if (plans) plans->push_back(plan);
+  if (memory && memory->planned > available) memory.reset();
+  if (!memory) memory = std::make_unique<PassMemory>(run.exec);
+  memory->needs = needs;
+  memory->planned = std::max(memory->planned, plan.bytes);
+  memory->free_on_device = free_on_device;
   for (int k = 0; k < plan.n_slabs(); ++k) {
     const Slab slab = plan.slab(k);
     if (clock) clock->set_slab(k, plan.n_slabs());
     {
       const StageClock::Scope timed(clock, "ghosts, cells and lists");
-      batch.build({&frame}, std::max(needs.reach, needs.cutoff), cell_size_for(needs), slab);
-      if (list) list->build(batch, needs.cutoff);
+      memory->batch.build({&frame}, std::max(needs.reach, needs.cutoff), cell_size_for(needs), slab);
+      if (needs.cutoff > 0) memory->list.build(memory->batch, needs.cutoff);
     }
-    scratch.reset();
-    body({batch, list ? &*list : nullptr, slab, k, plan.n_slabs(), scratch});
+    memory->scratch.reset();
+    body({memory->batch, needs.cutoff > 0 ? &memory->list : nullptr, slab, k, plan.n_slabs(),
+          memory->scratch});
   }
+  if (kept) *kept = std::move(memory);
   if (clock) clock->set_slab(0, 1);
 }
 

@@ -82,6 +82,7 @@ class GridSink {
 
 class Potential;
 class PotentialPass;
+struct SlabPlan;
 
 // What holds for a whole run.
 struct RunContext {
@@ -100,6 +101,19 @@ struct Needs {
   int64_t bytes_per_atom = 0;  // host or device memory while it computes, per local atom
   int64_t bytes_per_ghost = 0;
   int64_t bytes = 0;  // independent of the atoms
+  bool operator==(const Needs&) const = default;
+};
+
+// What a pass over the slabs takes, kept for the next frame: pages that are new cost more time than filling
+// them.
+struct PassMemory {
+  explicit PassMemory(const Exec& exec) : batch(exec), list(exec), scratch(exec) {}
+  Batch batch;
+  NeighborList list;
+  Workspace scratch;
+  Needs needs;                // of the passes that it serves
+  double planned = 0;         // bytes that it may hold
+  double free_on_device = 0;  // bytes, before any of it was taken
 };
 
 struct SlabContext {
@@ -120,8 +134,9 @@ class FrameContext {
   // Set by the driver.
   int64_t held_elsewhere = 0;                     // bytes of RunContext::memory_limit that other frames hold
   StageClock* clock = nullptr;                    // told how far the work is
-  double largest_plan = 0;                        // bytes that the most expensive pass would take uncut
+  std::vector<SlabPlan>* plans = nullptr;         // gets the plan of every pass
   std::shared_ptr<PotentialPass> potential_pass;  // shared by the analyses that a potential serves
+  std::unique_ptr<PassMemory>* kept = nullptr;    // from pass to pass; null: nothing is
 
   FrameContext(const Frame& f, FrameResults& r, const RunContext& c) : frame(f), results(r), run(c) {}
 

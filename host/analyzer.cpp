@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "host/coincidence.hpp"
+#include "host/copy_clock.hpp"
 #include "host/error.hpp"
 #include "host/memory.hpp"
 #include "host/suggest.hpp"
@@ -136,6 +137,11 @@ FrameResults Analyzer::analyze(const Frame& frame, int64_t index, GridSink* grid
   context.grids = grids;
   context.held_elsewhere = held_elsewhere;
   context.clock = &clock_;
+  clock_.set_frame(index);
+  plans_.clear();
+  const CopyClock copies(&clock_);
+  context.plans = &plans_;
+  context.kept = &kept_;
   for (size_t first = 0; first < items_.size();) {
     std::vector<Item*> level;
     size_t last = first;
@@ -144,8 +150,9 @@ FrameResults Analyzer::analyze(const Frame& frame, int64_t index, GridSink* grid
     run_level(context, level);
     first = last;
   }
-  if (frame.n_atoms() > 0)
-    bytes_per_atom_ = std::max(bytes_per_atom_, context.largest_plan / static_cast<double>(frame.n_atoms()));
+  for (const SlabPlan& plan : plans_)
+    if (frame.n_atoms() > 0)
+      bytes_per_atom_ = std::max(bytes_per_atom_, plan.uncut_bytes / static_cast<double>(frame.n_atoms()));
   return results;
 }
 

@@ -13,6 +13,7 @@
 
 #include "host/analysis.hpp"
 #include "host/registry.hpp"
+#include "host/slab_plan.hpp"
 #include "host/stage_clock.hpp"
 
 namespace grainfield {
@@ -47,8 +48,12 @@ class Analyzer {
   const RunContext& run() const { return run_; }
   // Seconds per analysis; readable from other threads.
   const StageClock& clock() const { return clock_; }
+  // The analyses of each frame go there too, as parts of "compute", until this is called with null.
+  void record(Timeline* timeline) { clock_.record(timeline, "compute"); }
   // Bytes per atom of the most expensive pass so far, uncut.
   double bytes_per_atom() const { return bytes_per_atom_; }
+  // How the passes of the last frame were cut.
+  const std::vector<SlabPlan>& plans() const { return plans_; }
   // Per-atom values that all analyses declare.
   int n_fields() const;
 
@@ -70,6 +75,8 @@ class Analyzer {
   std::vector<std::string> notes_;
   StageClock clock_;
   double bytes_per_atom_ = 0;
+  std::vector<SlabPlan> plans_;
+  std::unique_ptr<PassMemory> kept_;
 };
 
 }  // namespace grainfield

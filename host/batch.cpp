@@ -50,6 +50,7 @@ Batch::Batch(const Exec& exec)
       device_grids_(exec),
       own_first_(exec),
       ghost_first_(exec),
+      input_origin_(exec),
       input_position_(exec),
       own_position_(exec),
       ghost_position_(exec),
@@ -125,6 +126,46 @@ void Batch::plan_grids(const std::vector<const Frame*>& frames, double reach, do
                     n_cells_));
 }
 
+// Finds the atoms of which an image may lie in the region along the axis that is cut, or within its reach, in
+// the order of the frame: what follows then costs as much as the slab, not as the frame. Returns how many.
+int64_t Batch::pick(const Frame& frame, int axis) {
+  const CellGrid& grid = grids_.front();
+  const bool periodic = frame.box.periodic[axis];
+  constexpr double margin = 1e-7;  // far above rounding: an atom too many has no image and does no harm
+  const double lo = grid.lo[axis] - grid.reach[axis] - margin, hi = grid.hi[axis] + grid.reach[axis] + margin;
+  const auto is_near = [&](const Vec3& r) {
+    double s = frame.box.fractional(r)[axis];
+    if (periodic) s += std::ceil(lo - s);  // its first image above lo
+    return s >= lo && s < hi;
+  };
+  constexpr int64_t piece = 1 << 15;
+  const int64_t n = frame.n_atoms();
+  std::vector<int64_t> first(static_cast<size_t>((n + piece - 1) / piece) + 1);
+  const auto for_pieces = [&](const auto& f) { parallel_chunks(exec_.threads, n, piece, f); };
+  for_pieces([&](int64_t begin, int64_t end, int) {
+    int64_t count = 0;
+    for (int64_t i = begin; i < end; ++i) count += is_near(frame.position[static_cast<size_t>(i)]) ? 1 : 0;
+    first[static_cast<size_t>(begin / piece) + 1] = count;
+  });
+  for (size_t k = 1; k < first.size(); ++k) first[k] += first[k - 1];
+  const int64_t n_picked = first.back();
+  picked_.resize(n_picked, "atoms of a slab");
+  picked_position_.resize(n_picked, "positions of a slab");
+  picked_type_.resize(n_picked, "species of a slab");
+  for_pieces([&](int64_t begin, int64_t end, int) {
+    int64_t to = first[static_cast<size_t>(begin / piece)];
+    for (int64_t i = begin; i < end; ++i) {
+      const Vec3& r = frame.position[static_cast<size_t>(i)];
+      if (!is_near(r)) continue;
+      picked_.data()[to] = i;
+      picked_position_.data()[to] = r;
+      picked_type_.data()[to] = frame.type[static_cast<size_t>(i)];
+      ++to;
+    }
+  });
+  return n_picked;
+}
+
 void Batch::build(const std::vector<const Frame*>& frames, double reach, double cell_size, const Slab& slab) {
   if (frames.empty()) throw UsageError("a batch needs at least one frame");
   if (slab.axis >= 0 && frames.size() != 1)
@@ -146,14 +187,18 @@ void Batch::build(const std::vector<const Frame*>& frames, double reach, double 
   const int32_t* type_of_source = nullptr;
   if (frames.size() == 1) {
     const Frame& frame = *frames.front();
+    input.position = frame.position.data();
+    type_of_source = frame.type.data();
+    if (slab.axis >= 0) {
+      input.n = pick(frame, slab.axis);
+      input.position = picked_position_.data();
+      type_of_source = picked_type_.data();
+    }
     if (exec_.on_gpu()) {
-      input_position_.upload(frame.position, "positions");
-      input_type_.upload(frame.type, "species");
+      input_position_.upload(input.position, input.n, "positions");
+      input_type_.upload(type_of_source, input.n, "species");
       input.position = input_position_.data();
       type_of_source = input_type_.data();
-    } else {
-      input.position = frame.position.data();
-      type_of_source = frame.type.data();
     }
   } else {
     host_position_.clear();
@@ -172,13 +217,13 @@ void Batch::build(const std::vector<const Frame*>& frames, double reach, double 
     type_of_source = input_type_.data();
   }
 
-  n_own_.resize(n_input_, "image counts");
-  n_image_.resize(n_input_, "image counts");
-  own_at_.resize(n_input_ + 1, "image offsets");
-  ghost_at_.resize(n_input_ + 1, "image offsets");
+  n_own_.resize(input.n, "image counts");
+  n_image_.resize(input.n, "image counts");
+  own_at_.resize(input.n + 1, "image offsets");
+  ghost_at_.resize(input.n + 1, "image offsets");
   count_images(exec_, input, n_own_.data(), n_image_.data());
-  const int64_t n_own = exclusive_scan(exec_, n_own_.data(), n_input_, own_at_.data());
-  const int64_t n_ghost = exclusive_scan(exec_, n_image_.data(), n_input_, ghost_at_.data());
+  const int64_t n_own = exclusive_scan(exec_, n_own_.data(), input.n, own_at_.data());
+  const int64_t n_ghost = exclusive_scan(exec_, n_image_.data(), input.n, ghost_at_.data());
   if (n_own + n_ghost > max_atoms)
     throw ResourceError(
         fmt::format("{} atoms and {} ghosts in one batch; at most 2^31 - 1 together: lower --memory or "
@@ -236,7 +281,15 @@ void Batch::build(const std::vector<const Frame*>& frames, double reach, double 
   ghost_first_.resize(n_cells_ + 1, "cells");
   find_cell_starts(exec_, own_key_.data(), n_own, n_cells_, own_first_.data());
   find_cell_starts(exec_, ghost_key_.data(), n_ghost, n_cells_, ghost_first_.data());
-  find_parents(exec_, source_.data(), n_local_, n_total_, n_own_.data(), n_input_, parent_.data());
+  find_parents(exec_, source_.data(), n_local_, n_total_, n_own_.data(), input.n, parent_.data());
+  if (slab.axis >= 0) {
+    const int64_t* origin = picked_.data();
+    if (exec_.on_gpu()) {
+      input_origin_.upload(origin, input.n, "atoms of a slab");
+      origin = input_origin_.data();
+    }
+    rename_sources(exec_, origin, n_total_, source_.data());
+  }
 }
 
 BatchView Batch::view() const {

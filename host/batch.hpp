@@ -43,12 +43,16 @@ class Batch {
   // [n_total] which atom of the input (all frames in order, from 0) each atom of the batch is or images.
   Span<const int64_t> source() const { return {source_.data(), n_total_}; }
 
-  // Bytes that build() takes per atom of the input, and per atom of the batch (local or ghost).
+  // Bytes that build() takes per atom of the input (of a slab: per atom that has an image in it or its halo,
+  // and as many as bytes_per_picked_atom more), and per atom of the batch (local or ghost).
   static constexpr int64_t bytes_per_input_atom = 28;
+  static constexpr int64_t bytes_per_picked_atom = 36;
   static constexpr int64_t bytes_per_atom = 112;
 
  private:
   void plan_grids(const std::vector<const Frame*>& frames, double reach, double cell_size, const Slab& slab);
+
+  int64_t pick(const Frame& frame, int axis);
 
   Exec exec_;
   int32_t n_local_ = 0, n_total_ = 0;
@@ -66,6 +70,10 @@ class Batch {
   // Scratch of build(), kept for the next frame.
   std::vector<Vec3> host_position_;
   std::vector<int32_t> host_type_, host_system_;
+  Buffer<Vec3> picked_position_;  // of a slab, on the host
+  Buffer<int32_t> picked_type_;
+  Buffer<int64_t> picked_;
+  Buffer<int64_t> input_origin_;
   Buffer<Vec3> input_position_, own_position_, ghost_position_;
   Buffer<int32_t> input_type_, input_system_, n_own_, n_image_, own_slot_, ghost_slot_;
   Buffer<int64_t> own_at_, ghost_at_, own_source_, ghost_source_;

@@ -12,7 +12,11 @@
 
 #include "host/error.hpp"
 #if defined(__CUDACC__)
+#include <algorithm>
+
+#include "host/copy_clock.hpp"
 #include "kernels/core/cuda_check.hpp"
+#include "kernels/core/parallel.hpp"
 #endif
 
 namespace grainfield {
@@ -80,10 +84,108 @@ void deallocate(const Exec& exec, void* pointer, size_t bytes) noexcept {
 
 namespace {
 #if defined(__CUDACC__)
+constexpr size_t large_copy = size_t{4} << 20;
+
+// Two page-locked pieces of host memory through which large copies go: the GPU moves one while the host fills
+// or empties the other. From and to ordinary memory the driver does so too, but with one thread. One for each
+// thread; it may serve several GPUs in turn.
+class Staging {
+ public:
+  Staging() = default;
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+  ~Staging() { release(); }
+
+  // False where no memory can be locked: the caller copies without.
+  bool ready() {
+    int device = 0;
+    CUDA_CHECK(cudaGetDevice(&device));
+    if (device_ == device) return true;
+    release();
+    for (int k = 0; k < 2; ++k)
+      if (cudaHostAlloc(&piece_[k], bytes, cudaHostAllocDefault) != cudaSuccess ||
+          cudaEventCreateWithFlags(&moved_[k], cudaEventDisableTiming) != cudaSuccess) {
+        (void)cudaGetLastError();
+        release();
+        return false;
+      }
+    device_ = device;
+    return true;
+  }
+
+  void to_device(const Exec& exec, char* target, const char* source, size_t n, cudaStream_t stream) {
+    int k = 0;
+    for (size_t at = 0; at < n; at += bytes, k ^= 1) {
+      const size_t part = std::min(bytes, n - at);
+      // The piece before last has left; at first there is nothing to wait for.
+      if (at >= 2 * bytes) CUDA_CHECK(cudaEventSynchronize(moved_[k]));
+      copy_on_host(exec, piece_[k], source + at, part);
+      CUDA_CHECK(cudaMemcpyAsync(target + at, piece_[k], part, cudaMemcpyHostToDevice, stream));
+      CUDA_CHECK(cudaEventRecord(moved_[k], stream));
+    }
+    CUDA_CHECK(cudaStreamSynchronize(stream));
+  }
+
+  void to_host(const Exec& exec, char* target, const char* source, size_t n, cudaStream_t stream) {
+    const auto fetch = [&](size_t at, int k) {
+      CUDA_CHECK(
+          cudaMemcpyAsync(piece_[k], source + at, std::min(bytes, n - at), cudaMemcpyDeviceToHost, stream));
+      CUDA_CHECK(cudaEventRecord(moved_[k], stream));
+    };
+    fetch(0, 0);
+    int k = 0;
+    for (size_t at = 0; at < n; at += bytes, k ^= 1) {
+      if (at + bytes < n) fetch(at + bytes, k ^ 1);  // that piece was emptied one round ago
+      CUDA_CHECK(cudaEventSynchronize(moved_[k]));
+      copy_on_host(exec, target + at, piece_[k], std::min(bytes, n - at));
+    }
+  }
+
+ private:
+  static constexpr size_t bytes = size_t{16} << 20;
+
+  static void copy_on_host(const Exec& exec, void* to, const void* from, size_t n) {
+    parallel_chunks(std::min(exec.threads, 8), static_cast<int64_t>(n), 1 << 20,
+                    [&](int64_t begin, int64_t end, int) {
+                      std::memcpy(static_cast<char*>(to) + begin, static_cast<const char*>(from) + begin,
+                                  static_cast<size_t>(end - begin));
+                    });
+  }
+
+  void release() {
+    for (int k = 0; k < 2; ++k) {
+      if (moved_[k]) (void)cudaEventDestroy(moved_[k]);
+      if (piece_[k]) (void)cudaFreeHost(piece_[k]);
+      moved_[k] = nullptr;
+      piece_[k] = nullptr;
+    }
+    device_ = -1;
+  }
+
+  int device_ = -1;  // of the events
+  void* piece_[2] = {nullptr, nullptr};
+  cudaEvent_t moved_[2] = {nullptr, nullptr};
+};
+
 void copy(const Exec& exec, void* target, const void* source, size_t bytes, cudaMemcpyKind kind) {
   const auto stream = static_cast<cudaStream_t>(exec.stream);
-  CUDA_CHECK(cudaMemcpyAsync(target, source, bytes, kind, stream));
-  CUDA_CHECK(cudaStreamSynchronize(stream));
+  thread_local Staging staging;
+  if (bytes < large_copy || kind == cudaMemcpyDeviceToDevice) {
+    CUDA_CHECK(cudaMemcpyAsync(target, source, bytes, kind, stream));
+    CUDA_CHECK(cudaStreamSynchronize(stream));
+    return;
+  }
+  CUDA_CHECK(cudaStreamSynchronize(stream));  // kernels before it are not the copy's time
+  const bool in = kind == cudaMemcpyHostToDevice;
+  const StageClock::Scope timed(CopyClock::of_thread(), in ? "copy in" : "copy out");
+  if (!staging.ready()) {
+    CUDA_CHECK(cudaMemcpyAsync(target, source, bytes, kind, stream));
+    CUDA_CHECK(cudaStreamSynchronize(stream));
+  } else if (in) {
+    staging.to_device(exec, static_cast<char*>(target), static_cast<const char*>(source), bytes, stream);
+  } else {
+    staging.to_host(exec, static_cast<char*>(target), static_cast<const char*>(source), bytes, stream);
+  }
 }
 #endif
 }  // namespace

@@ -118,6 +118,7 @@ class Run {
 
   RunReport go() {
     const auto start = std::chrono::steady_clock::now();
+    analyzer_.record(options_.timeline);
     std::thread reader([this] { read(); });
     std::thread writer([this] { write(); });
     std::thread counter;
@@ -127,6 +128,7 @@ class Run {
     writer.join();
     counting_ends_ = true;
     if (counter.joinable()) counter.join();
+    analyzer_.record(nullptr);
     if (error_) std::rethrow_exception(error_);
     report_.frames_kept = frames_kept_;
     report_.interrupted = !complete_;
@@ -180,6 +182,7 @@ class Run {
             ReadFrame next{index, pool_.take()};
             std::string why_bad;
             Got got;
+            const auto begun = std::chrono::steady_clock::now();
             {
               const StageClock::Scope timed(&read_clock_, "read");
               got = read_next(options_, *reader, *next.frame, why_bad);
@@ -187,6 +190,7 @@ class Run {
             if ((got == Got::bad || got == Got::bad_to_the_end) && wanted) note_bad(index, why_bad);
             if (got == Got::frame && wanted && !kept) {
               any_ = true;
+              note_time("read", index, begun);
               if (!frames_read_.push(std::move(next))) throw Cancelled();
             } else {
               pool_.put(std::move(next.frame));
@@ -216,6 +220,11 @@ class Run {
     frames_read_.close();
   }
 
+  // Of a stage that ends now.
+  void note_time(const char* stage, int64_t frame, Timeline::Time begun) {
+    if (options_.timeline) options_.timeline->add(stage, "", frame, begun, std::chrono::steady_clock::now());
+  }
+
   void note_bad(int64_t index, const std::string& why) {
     if (report_.frames_bad++ < most_bad_notes)
       report_.bad_notes.push_back(fmt::format("frame {} skipped: {}", index, why));
@@ -232,10 +241,12 @@ class Run {
   void write() {
     std::unique_ptr<ResultsWriter> writer;
     try {
+      auto begun = std::chrono::steady_clock::now();
       {
         const StageClock::Scope timed(&write_clock_, "hash inputs, open results");
         writer = options_.make_writer();
       }
+      note_time("hash inputs, open results", -1, begun);
       writer_promise_.set_value(writer.get());
       while (std::optional<WriteTask> task = to_write_.pop()) {
         const std::lock_guard<std::mutex> lock(writer_mutex_);
@@ -243,8 +254,12 @@ class Run {
         (*task)(*writer);
       }
       if (complete_) {
-        const StageClock::Scope timed(&write_clock_, "write");
-        writer->close();
+        begun = std::chrono::steady_clock::now();
+        {
+          const StageClock::Scope timed(&write_clock_, "write");
+          writer->close();
+        }
+        note_time("close results", -1, begun);
       }
     } catch (...) {
       fail(std::current_exception());
@@ -333,8 +348,9 @@ class Run {
     const double result_bytes =
         n * (results_per_atom_ > 0 ? results_per_atom_ : 16.0 * analyzer_.n_fields()) + n * 12;
     const double others = 2 * (frame_bytes + result_bytes);
-    const double alone =
-        frame_bytes + result_bytes + n * std::max(guessed_bytes_per_atom, analyzer_.bytes_per_atom());
+    double alone = frame_bytes + result_bytes;  // on a GPU, all else is in its memory
+    if (!analyzer_.run().exec.on_gpu())
+      alone += n * std::max(guessed_bytes_per_atom, analyzer_.bytes_per_atom());
     const bool overlap = alone + others <= limit;
     if (!in_writer_.wait_at_most(overlap ? 1 : 0)) throw Cancelled();
     if (overlap)
@@ -342,6 +358,7 @@ class Run {
     else
       pool_.clear();
 
+    const auto begun = std::chrono::steady_clock::now();
     watch_.frame_atoms = frame.n_atoms();
     watch_.frame = next.index;
     Grids grids(*this, next.index);
@@ -351,13 +368,19 @@ class Run {
     if (n > 0) results_per_atom_ = std::max(results_per_atom_, static_cast<double>(bytes_of(*results)) / n);
     report_.frames_computed += 1;
     report_.atoms += frame.n_atoms();
+    for (const SlabPlan& plan : analyzer_.plans())
+      report_.most_slabs = std::max(report_.most_slabs, plan.n_slabs());
     report_.largest_frame = std::max(report_.largest_frame, frame.n_atoms());
     watch_.atoms_done += frame.n_atoms();
+    note_time("compute", next.index, begun);
 
     in_writer_.add(1);
     auto owned = std::make_shared<std::unique_ptr<Frame>>(std::move(next.frame));
-    auto task = [this, owned, results = std::move(results)](ResultsWriter& writer) mutable {
+    auto task = [this, owned, index = next.index,
+                 results = std::move(results)](ResultsWriter& writer) mutable {
+      const auto begins = std::chrono::steady_clock::now();
       writer.write(**owned, *results);
+      note_time("write", index, begins);
       results.reset();
       pool_.put(std::move(*owned));
       watch_.frames_done += 1;

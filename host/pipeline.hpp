@@ -22,6 +22,7 @@
 #include "host/analyzer.hpp"
 #include "host/frame_range.hpp"
 #include "host/run_summary.hpp"
+#include "host/timeline.hpp"
 #include "io/reader.hpp"
 #include "io/results_writer.hpp"
 
@@ -43,6 +44,9 @@ struct PipelineOptions {
   // ones.
   bool skip_bad_frames = false;
   bool count_frames = false;  // for progress: count the frames of all inputs beside the work
+  // If given: "read", "compute" and "write" of each frame that is analysed, the analyses as parts of
+  // "compute", and what the writer does for all of them together.
+  Timeline* timeline = nullptr;
 };
 
 // Where the run is; any thread may read and set it.
@@ -60,6 +64,7 @@ struct RunReport {
   int64_t frames_kept = 0;             // complete from an earlier run
   int64_t atoms = 0;                   // of the frames computed
   int64_t largest_frame = 0;           // atoms
+  int most_slabs = 1;                  // that a frame was cut into
   int64_t frames_bad = 0;              // wanted, could not be read and were skipped
   std::vector<std::string> bad_notes;  // one line for each: number, file, reason; the first hundred
   bool interrupted = false;            // by RunWatch::stop: the results file is not closed

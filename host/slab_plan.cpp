@@ -103,7 +103,7 @@ double density_seen(const Frame& frame, double width) {
 
 // What an atom costs, in bytes.
 struct Prices {
-  double input, atom, local, ghost, fixed;
+  double input, picked, atom, local, ghost, fixed;
 };
 
 Prices prices_of(const Frame& frame, const Needs& needs, double density, bool on_gpu) {
@@ -113,6 +113,8 @@ Prices prices_of(const Frame& frame, const Needs& needs, double density, bool on
   const double mean_density = static_cast<double>(frame.n_atoms()) / frame.box.volume();
   // On a GPU the positions and species of the frame are copied; on the host they are used where they lie.
   return {static_cast<double>(Batch::bytes_per_input_atom) + (on_gpu ? sizeof(Vec3) + 4.0 : 0.0),
+          // Of a slab, those that are picked are copied there.
+          on_gpu ? sizeof(int64_t) : static_cast<double>(Batch::bytes_per_picked_atom),
           static_cast<double>(Batch::bytes_per_atom) + 8 / std::max(mean_density * cell * cell * cell, 0.125),
           static_cast<double>(needs.bytes_per_atom) + (needs.cutoff > 0 ? 12 + 4 * neighbors : 0),
           static_cast<double>(needs.bytes_per_ghost), static_cast<double>(needs.bytes)};
@@ -150,14 +152,20 @@ SlabPlan plan_slabs(const Frame& frame, const Needs& needs, bool on_gpu, double 
   const double reach = reach_of(needs);
   const double density = needs.cutoff > 0 ? density_seen(frame, std::max(needs.cutoff, 2.0)) : 0;
   const Prices price = prices_of(frame, needs, density, on_gpu);
-  const auto cost = [&](double local, double total) {
-    return price.input * n + price.atom * total + price.local * local +
+  const auto cost = [&](double input_bytes, double local, double total) {
+    return input_bytes + price.atom * total + price.local * local +
            price.ghost * std::max(total - local, 0.0) + price.fixed;
   };
   // Images of an atom along each direction, itself included.
   double images[3];
   for (int k = 0; k < 3; ++k) images[k] = frame.box.periodic[k] ? 1 + 2 * reach / frame.box.height(k) : 1;
-  plan.bytes = plan.uncut_bytes = cost(n, n * images[0] * images[1] * images[2]);
+  plan.per_input = price.input;
+  plan.per_picked = price.picked;
+  plan.per_local = price.atom + price.local;
+  plan.per_ghost = price.atom + price.ghost;
+  plan.fixed = price.fixed;
+  plan.reach = reach;
+  plan.bytes = plan.uncut_bytes = cost(price.input * n, n, n * images[0] * images[1] * images[2]);
   if (plan.bytes <= available) return plan;
 
   int axis = 0;  // the longest direction: cuts have the least area
@@ -174,13 +182,19 @@ SlabPlan plan_slabs(const Frame& frame, const Needs& needs, bool on_gpu, double 
     plan.bytes = 0;
     for (size_t s = 0; s + 1 < plan.cuts.size(); ++s) {
       const double lo = plan.cuts[s], hi = plan.cuts[s + 1];
-      plan.bytes = std::max(plan.bytes, cost(atoms.below(hi) - atoms.below(lo),
-                                             (atoms.below(hi + depth) - atoms.below(lo - depth)) * beside));
+      const double around = atoms.below(hi + depth) - atoms.below(lo - depth), picked = std::min(n, around);
+      plan.bytes = std::max(plan.bytes, cost((price.input + price.picked) * picked,
+                                             atoms.below(hi) - atoms.below(lo), around * beside));
     }
     least = std::min(least, plan.bytes);
     if (plan.bytes <= available) return plan;
     if (width < depth / 4) break;
   }
+  if (on_gpu)
+    throw ResourceError(fmt::format(
+        "the GPU's memory is not enough: {:.0f} MB of it may be used (--memory, or what is free), and "
+        "the thinnest slab needs {:.0f} MB",
+        available / 1e6, std::ceil(least / 1e6)));
   throw ResourceError(fmt::format(
       "--memory {:.0f} MB is not enough: the frames in memory and their results hold {:.0f} MB and the "
       "thinnest slab needs {:.0f} MB more; give at least {:.0f} MB",

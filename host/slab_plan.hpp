@@ -13,6 +13,10 @@ struct SlabPlan {
   std::vector<double> cuts{0, 1};  // fractional coordinates; slab k is cuts[k] <= s < cuts[k + 1]
   double bytes = 0;                // that the most expensive slab takes
   double uncut_bytes = 0;          // that the whole frame would take
+  // What both are made of, in bytes. Input: every atom of the frame, or of a slab every one with an image in
+  // it or its halo, which then takes per_picked too. Beside that, atoms of the slab and of its halo; fixed.
+  double per_input = 0, per_picked = 0, per_local = 0, per_ghost = 0, fixed = 0;
+  double reach = 0;  // A: width of the halo
 
   int n_slabs() const { return static_cast<int>(cuts.size()) - 1; }
   Slab slab(int k) const {
@@ -23,7 +27,7 @@ struct SlabPlan {
 // The fewest slabs, of about equal numbers of atoms, that fit into `available` bytes beside the frame itself.
 // Counts batch, neighbor list and what `needs` states. Depends on the frame, the needs and `available` only.
 // Throws ResourceError where even slabs of a quarter of the reach do not fit: `held` (bytes of the frame, its
-// results and other frames) and `limit` are for the message.
+// results and other frames; 0 on a GPU, which holds none of them) and `limit` are for the message.
 SlabPlan plan_slabs(const Frame& frame, const Needs& needs, bool on_gpu, double available, double held,
                     double limit);
 

@@ -2,11 +2,17 @@
 
 #include <algorithm>
 
+#include "host/timeline.hpp"
+
 namespace grainfield {
 
 void StageClock::charge() {
   const Time now = std::chrono::steady_clock::now();
-  if (!open_.empty()) totals_[open_.back()].second += std::chrono::duration<double>(now - since_).count();
+  if (!open_.empty()) {
+    auto& [stage, seconds] = totals_[open_.back()];
+    seconds += std::chrono::duration<double>(now - since_).count();
+    if (timeline_) timeline_->add(stage, part_of_, frame_, since_, now);
+  }
   since_ = now;
 }
 
@@ -33,6 +39,16 @@ StageClock::Place StageClock::place() const {
 void StageClock::set_slab(int slab, int n_slabs) {
   const std::lock_guard<std::mutex> lock(mutex_);
   slab_ = slab, n_slabs_ = n_slabs;
+}
+
+void StageClock::record(Timeline* timeline, const std::string& part_of) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  timeline_ = timeline, part_of_ = part_of;
+}
+
+void StageClock::set_frame(int64_t frame) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  frame_ = frame;
 }
 
 std::vector<std::pair<std::string, double>> StageClock::totals() const {

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace grainfield {
+
+class Timeline;
 
 // Stages nest: time inside an inner stage is not counted for the outer one, so that the sums add up.
 class StageClock {
@@ -35,6 +38,10 @@ class StageClock {
   };
   Place place() const;
   void set_slab(int slab, int n_slabs);
+  // Every stretch of time in a stage is also noted there, as a part of `part_of`, until this is called with
+  // null.
+  void record(Timeline* timeline, const std::string& part_of);
+  void set_frame(int64_t frame);  // that those belong to
   // Seconds per stage, in the order in which the stages were first entered.
   std::vector<std::pair<std::string, double>> totals() const;
 
@@ -49,6 +56,9 @@ class StageClock {
   std::vector<size_t> open_;  // stages, the innermost last
   Time since_;
   int slab_ = 0, n_slabs_ = 1;
+  Timeline* timeline_ = nullptr;
+  std::string part_of_;
+  int64_t frame_ = -1;
 };
 
 }  // namespace grainfield

@@ -275,6 +275,7 @@ class H5ResultsWriter final : public ResultsWriter {
           fmt::format("{}: cannot write: it is a folder; expected the name of a file", path_));
     if (options.resume) adopt_final_file();
     open_folder();
+    merges_ahead_ = sources_.empty();
   }
 
   ~H5ResultsWriter() override {
@@ -284,6 +285,7 @@ class H5ResultsWriter final : public ResultsWriter {
       part_ = {};
       ::unlink(part_temporary().c_str());
     }
+    abandon_merging();
     std::error_code ignored;
     if (sources_.empty()) fs::remove_all(folder_, ignored);  // nothing to resume
   }
@@ -359,6 +361,7 @@ class H5ResultsWriter final : public ResultsWriter {
     sync_to_disk(part_temporary());
     rename_durably(part_temporary(), name);
     sources_[results.frame] = {name, 0};
+    merge_ahead();
   }
 
   void close() override {
@@ -523,36 +526,81 @@ class H5ResultsWriter final : public ResultsWriter {
     describe(part_, e, observable.unit, observable.doc, {});
   }
 
-  void merge() {
-    const std::string temporary = path_ + ".tmp";
-    Merger merger(temporary, options_.compress);
-    merger.file().set_name(path_);
-    h5::write_metadata(merger.file(), provenance_.version);
-    write_provenance(merger.file(), provenance_, text_of(fingerprint_));
-    if (sources_.empty()) h5::create_group(merger.file(), h5::all_particles);
-    Rows all;
-    File file;
-    std::string open_name;
+  // The final file in the making.
+  struct Merging {
+    Merger merger;
     Rows rows;
-    for (const auto& [frame, source] : sources_) {
-      if (open_name != source.file) {
-        file = File::open(source.file);
-        rows = read_rows(file);
-        open_name = source.file;
-      }
-      merger.add(file, source.row, static_cast<int64_t>(all.frame.size()));
-      const auto r = static_cast<size_t>(source.row);
-      all.frame.push_back(frame);
-      all.notes.push_back(rows.notes[r]);
-      all.table.step.push_back(rows.table.step[r]);
-      all.table.time.push_back(rows.table.time[r]);
-      all.table.n_atoms.push_back(rows.table.n_atoms[r]);
-      all.table.box.push_back(rows.table.box[r]);
-      all.table.has_box.push_back(true);
+    File source;  // the last one that was read
+    std::string source_name;
+    Rows source_rows;
+  };
+  std::string merged_temporary() const { return folder_ + "/merged.tmp"; }
+
+  void begin_merging() {
+    merging_.emplace(Merging{Merger(merged_temporary(), options_.compress), {}, {}, {}, {}});
+    File& out = merging_->merger.file();
+    out.set_name(path_);
+    h5::write_metadata(out, provenance_.version);
+    write_provenance(out, provenance_, text_of(fingerprint_));
+  }
+
+  void append(int64_t frame, const Source& source) {
+    Merging& m = *merging_;
+    if (m.source_name != source.file) {
+      m.source = File::open(source.file);
+      m.source_rows = read_rows(m.source);
+      m.source_name = source.file;
     }
-    merger.finish(all);
-    sync_to_disk(temporary);
-    rename_durably(temporary, path_);
+    m.merger.add(m.source, source.row, static_cast<int64_t>(m.rows.frame.size()));
+    const auto r = static_cast<size_t>(source.row);
+    m.rows.frame.push_back(frame);
+    m.rows.notes.push_back(m.source_rows.notes[r]);
+    m.rows.table.step.push_back(m.source_rows.table.step[r]);
+    m.rows.table.time.push_back(m.source_rows.table.time[r]);
+    m.rows.table.n_atoms.push_back(m.source_rows.table.n_atoms[r]);
+    m.rows.table.box.push_back(m.source_rows.table.box[r]);
+    m.rows.table.has_box.push_back(true);
+  }
+
+  void abandon_merging() {
+    if (!merging_) return;
+    merging_.reset();
+    ::unlink(merged_temporary().c_str());
+  }
+
+  // While other frames are read and computed: appends all frames but the last, so that close() has little
+  // left to do. The last is not, because a single frame is not merged at all. Frames of an earlier run may
+  // belong between those that come: then all is merged at the end, and so it is after trouble, which close()
+  // reports.
+  void merge_ahead() {
+    if (!merges_ahead_) return;
+    try {
+      const auto end = std::prev(sources_.end());
+      auto next = merging_ && !merging_->rows.frame.empty()
+                      ? sources_.upper_bound(merging_->rows.frame.back())
+                      : sources_.begin();
+      const auto merged = merging_ ? static_cast<int64_t>(merging_->rows.frame.size()) : 0;
+      if (std::distance(sources_.begin(), next) != merged)  // a frame came after its successors
+        throw ResourceError("frames out of order");
+      if (next == end) return;
+      if (!merging_) begin_merging();
+      for (; next != end; ++next) append(next->first, next->second);
+    } catch (const std::exception&) {
+      merges_ahead_ = false;
+      abandon_merging();
+    }
+  }
+
+  void merge() {
+    if (!merging_) begin_merging();
+    if (sources_.empty()) h5::create_group(merging_->merger.file(), h5::all_particles);
+    const auto merged = static_cast<int64_t>(merging_->rows.frame.size());
+    for (auto next = std::next(sources_.begin(), merged); next != sources_.end(); ++next)
+      append(next->first, next->second);
+    merging_->merger.finish(merging_->rows);
+    merging_.reset();
+    sync_to_disk(merged_temporary());
+    rename_durably(merged_temporary(), path_);
   }
 
   std::string path_, folder_;
@@ -560,6 +608,8 @@ class H5ResultsWriter final : public ResultsWriter {
   ResultsOptions options_;
   json fingerprint_;
   std::map<int64_t, Source> sources_;
+  std::optional<Merging> merging_;  // holds the first frames of sources_
+  bool merges_ahead_ = true;
 
   // The frame in hand.
   int64_t part_frame_ = 0;

@@ -103,6 +103,15 @@ struct LookUpParents {
   }
 };
 
+struct RenameSources {
+  const int64_t* origin;
+  int64_t* source;
+  template <class Team>
+  GF_HD void operator()(Team, int64_t i) const {
+    source[i] = origin[source[i]];
+  }
+};
+
 }  // namespace
 
 void count_images(const Exec& exec, const InputView& input, int32_t* n_own, int32_t* n_ghost) {
@@ -128,6 +137,10 @@ void find_parents(const Exec& exec, const int64_t* source, int32_t n_local, int3
   for_each(exec, n_input, ClearMap{local_of_source}, 0, 8192);
   for_each(exec, n_local, MarkLocals{source, local_of_source}, 0, 8192);
   for_each(exec, n_total, LookUpParents{source, local_of_source, parent}, 0, 8192);
+}
+
+void rename_sources(const Exec& exec, const int64_t* origin, int64_t n, int64_t* source) {
+  for_each(exec, n, RenameSources{origin, source}, 0, 8192);
 }
 
 }  // namespace grainfield

@@ -126,4 +126,7 @@ void find_cell_starts(const Exec& exec, const uint32_t* sorted_keys, int64_t n, 
 void find_parents(const Exec& exec, const int64_t* source, int32_t n_local, int32_t n_total,
                   int32_t* local_of_source, int64_t n_input, int32_t* parent);
 
+// source[i] = origin[source[i]]: from places among the atoms that were picked to places in the snapshot.
+void rename_sources(const Exec& exec, const int64_t* origin, int64_t n, int64_t* source);
+
 }  // namespace grainfield

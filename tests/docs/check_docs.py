@@ -112,7 +112,14 @@ def check_registry(grainfield):
         problems.append((done.stdout + done.stderr).strip())
 
 
+def check_scaling():
+    done = subprocess.run([str(ROOT / "tools/gen/scaling_page"), "--check"], capture_output=True, text=True)
+    if done.returncode:
+        problems.append((done.stdout + done.stderr).strip())
+
+
 def main():
+    check_scaling()
     check_paths()
     check_tests()
     check_scripts()

@@ -25,6 +25,8 @@
 #include "tools/cli/commands.hpp"
 #include "tools/cli/config_file.hpp"
 #include "tools/cli/running.hpp"
+#include "tools/cli/text_files.hpp"
+#include "tools/cli/timeline_views.hpp"
 
 namespace grainfield {
 namespace {
@@ -34,6 +36,7 @@ namespace fs = std::filesystem;
 struct Options {
   std::vector<std::string> inputs, compute, settings, species;
   std::string config, output, format, frames, memory, device = "auto", structure;
+  std::string timeline;
   std::string potential, potential_precision = "double";
   std::vector<std::string> potential_elements;
   double lattice = 0, c_over_a = 0;
@@ -152,6 +155,12 @@ void print_summary(const RunReport& report, const Analyzer& analyzer, const std:
   text += fmt::format("\n{:<26}{:>12}", "peak memory", bytes_text(peak));
   if (report.largest_frame > 0)
     text += fmt::format("   {:.0f} bytes/atom", peak / static_cast<double>(report.largest_frame));
+  if (analyzer.bytes_per_atom() > 0)
+    text +=
+        fmt::format("\n{:<26}{:>12}   {:.0f} bytes/atom where a frame is not cut; {}", "planned for a pass",
+                    bytes_text(analyzer.bytes_per_atom() * static_cast<double>(report.largest_frame)),
+                    analyzer.bytes_per_atom(),
+                    report.most_slabs > 1 ? fmt::format("in up to {} slabs", report.most_slabs) : "not cut");
   fmt::print("{}\n", text);
 }
 
@@ -205,6 +214,12 @@ void run_analyze(Options& o, CLI::App& command, const std::string& command_line)
   const bool terminal = !o.quiet && isatty(STDERR_FILENO) != 0;
   pipeline.count_frames = terminal && !o.skip_bad_frames;  // there, counting is reading
 
+  Timeline timeline;
+  if (!o.timeline.empty()) {
+    check_writable("--timeline", o.timeline);
+    pipeline.timeline = &timeline;
+  }
+
   RunWatch watch;
   const std::string partial = o.output + ".partial";
   RunReport report;
@@ -226,6 +241,7 @@ void run_analyze(Options& o, CLI::App& command, const std::string& command_line)
       throw;
     }
   }
+  if (!o.timeline.empty()) write_text(o.timeline, timeline_trace(timeline.events()));
   if (report.interrupted) {
     fmt::print(stderr, "grainfield: interrupted; {} complete{}\n",
                counted(report.frames_computed + report.frames_kept, "frame"),
@@ -269,10 +285,14 @@ void add_analyze(CLI::App& app, const std::string& command_line) {
   command->add_option("--format", o->format, "format of the inputs (default: found by content)");
   command->add_option("--memory", o->memory,
                       "most memory to use, such as 500M, 4G (powers of 1024) or 4GB (of 1000): larger frames "
-                      "are cut into slabs (default: nine tenths of what is available)");
+                      "are cut into slabs (default: nine tenths of what is available). With a GPU this holds "
+                      "for the host and for the GPU, each by itself");
   command->add_option("--threads", o->threads, "host threads; the results do not depend on them")
       ->capture_default_str();
   command->add_option("--device", o->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  command->add_option(
+      "--timeline", o->timeline,
+      "write when each frame was read, computed and written, for chrome://tracing or Perfetto");
   command->add_flag("--resume", o->resume, "go on with a run that was cut off: keep its complete frames");
   command->add_flag(
       "--skip-bad-frames", o->skip_bad_frames,

@@ -28,7 +28,9 @@
 #include "host/version.hpp"
 #include "tools/cli/bench_cases.hpp"
 #include "tools/cli/bench_report.hpp"
+#include "tools/cli/bench_streaming.hpp"
 #include "tools/cli/commands.hpp"
+#include "tools/cli/text_files.hpp"
 
 namespace grainfield {
 namespace {
@@ -38,7 +40,7 @@ namespace fs = std::filesystem;
 
 struct Options {
   std::vector<std::string> sizes, compare;
-  std::string device = "all", filter, output, svg, simd = "avx512";
+  std::string device = "all", filter, output, svg, timeline_svg, simd = "avx512";
   int threads = 0, repeats = -1;  // -1: the default
   uint64_t seed = 12345;
   double limit = -1;
@@ -197,10 +199,14 @@ class Bench {
       const std::regex pattern(o.filter);
       for (const BenchCase& c : bench_cases())
         if (std::regex_search(c.name, pattern)) cases_.push_back(&c);
+      for (const StreamingCase& c : streaming_cases())
+        if (std::regex_search(c.name, pattern)) streams_.push_back(c.name);
+      for (const StreamingCase& c : cut_cases())
+        if (std::regex_search(c.name, pattern)) cuts_.push_back(c.name);
     } catch (const std::regex_error& error) {
       throw UsageError(fmt::format("--filter '{}' is no regular expression: {}", o.filter, error.what()));
     }
-    if (cases_.empty())
+    if (cases_.empty() && streams_.empty() && cuts_.empty())
       throw UsageError(fmt::format("--filter '{}' selects no case; bench --list names them", o.filter));
   }
 
@@ -214,27 +220,31 @@ class Bench {
                          {"name", p.model},
                          {"threads", p.exec.threads},
                          {"ceilings", {{"bytes_per_s", c.bytes_per_s}, {"flops_per_s", c.flops_per_s}}}});
-      measure_all(p, c);
+      if (!cases_.empty()) measure_all(p, c);
+      measure_runs(p);
     }
-    return {{"schema", bench_schema},
-            {"date", date_text()},
-            {"build",
-             {{"version", library_version()},
-              {"commit", GRAINFIELD_COMMIT},
-              {"compiler", GRAINFIELD_COMPILER},
-              {"flags", GRAINFIELD_FLAGS}}},
-            {"machine", machine},
-            {"options",
-             {{"sizes", sizes_},
-              {"seed", o_.seed},
-              {"repeats", repeats_},
-              {"warmups", 1},
-              {"limit_s", limit_},
-              {"filter", o_.filter},
-              {"simd", o_.simd}}},
-            {"devices", devices},
-            {"results", results_},
-            {"skipped", skipped_}};
+    json report = {{"schema", bench_schema},
+                   {"date", date_text()},
+                   {"build",
+                    {{"version", library_version()},
+                     {"commit", GRAINFIELD_COMMIT},
+                     {"compiler", GRAINFIELD_COMPILER},
+                     {"flags", GRAINFIELD_FLAGS}}},
+                   {"machine", machine},
+                   {"options",
+                    {{"sizes", sizes_},
+                     {"seed", o_.seed},
+                     {"repeats", repeats_},
+                     {"warmups", 1},
+                     {"limit_s", limit_},
+                     {"filter", o_.filter},
+                     {"simd", o_.simd}}},
+                   {"devices", devices},
+                   {"results", results_},
+                   {"skipped", skipped_}};
+    if (!streaming_.empty()) report["streaming"] = streaming_;
+    if (!cut_.empty()) report["cut"] = cut_;
+    return report;
   }
 
  private:
@@ -275,6 +285,43 @@ class Bench {
             skip(p, *c, frame.n_atoms(), error.what());
           }
         }
+      }
+    }
+    if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
+  }
+
+  // Whole runs, of one size each: the largest asked for that is not too long for many frames, and for one.
+  void measure_runs(const Device& p) {
+    if (streams_.empty() && cuts_.empty()) return;
+    if (o_.quick && o_.filter.empty()) {
+      for (const auto* names : {&streams_, &cuts_})
+        for (const std::string& name : *names)
+          skipped_.push_back({{"case", name},
+                              {"device", p.name},
+                              {"atoms", sizes_.back()},
+                              {"why", "--quick: many frames take minutes; --filter names them"}});
+      return;
+    }
+    const ScratchFolder folder;
+    const auto largest = [&](int64_t most) {
+      int64_t size = sizes_.front();
+      for (const int64_t s : sizes_)
+        if (s <= most) size = s;
+      return size;
+    };
+    StreamingInput input{p.exec, p.name, folder.path(), largest(200'000), std::min(repeats_, 3), o_.seed};
+    for (const std::string& name : streams_) {
+      if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K{} {}", p.name, name);
+      streaming_.push_back(measure_streaming(name, input));
+    }
+    input.atoms = largest(1'000'000);
+    for (const std::string& name : cuts_) {
+      if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K{} {}", p.name, name);
+      try {
+        cut_.push_back(measure_cut(name, input));
+      } catch (const ResourceError& error) {
+        skipped_.push_back(
+            {{"case", name}, {"device", p.name}, {"atoms", input.atoms}, {"why", error.what()}});
       }
     }
     if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
@@ -323,23 +370,10 @@ class Bench {
   int repeats_ = 5;
   double limit_ = 60;
   std::vector<const BenchCase*> cases_;
+  std::vector<std::string> streams_, cuts_;
+  json streaming_ = json::array(), cut_ = json::array();
   json results_ = json::array(), skipped_ = json::array();
 };
-
-void write_text(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  if (!file) throw ResourceError(fmt::format("{}: cannot be written", path));
-}
-
-// Before a long run: whether its files can be made.
-void check_output(const char* option, const std::string& path) {
-  if (path.empty()) return;
-  const fs::path folder = fs::path(path).has_parent_path() ? fs::path(path).parent_path() : fs::path(".");
-  if (!fs::is_directory(folder) || access(folder.c_str(), W_OK) != 0 || fs::is_directory(path))
-    throw ResourceError(fmt::format("{} {}: no file can be written there", option, path));
-}
 
 void run_bench(const Options& o) {
   if (!o.compare.empty()) {
@@ -354,6 +388,8 @@ void run_bench(const Options& o) {
   }
   if (o.list) {
     for (const BenchCase& c : bench_cases()) fmt::print("{:<17} {}\n", c.name, c.doc);
+    for (const auto* cases : {&streaming_cases(), &cut_cases()})
+      for (const StreamingCase& c : *cases) fmt::print("{:<17} {}\n", c.name, c.doc);
     return;
   }
   if (o.threads < 0 || o.threads > 4096)
@@ -362,12 +398,14 @@ void run_bench(const Options& o) {
     throw UsageError(fmt::format("--repeats {}: expected a number > 0", o.repeats));
   if (o.limit != -1 && !(o.limit > 0))
     throw UsageError(fmt::format("--limit {}: expected seconds > 0", o.limit));
-  check_output("-o", o.output);
-  check_output("--svg", o.svg);
+  check_writable("-o", o.output);
+  check_writable("--svg", o.svg);
+  check_writable("--timeline-svg", o.timeline_svg);
   const json report = Bench(o).go();
-  fmt::print("{}", bench_table(report));
+  fmt::print("{}{}{}", bench_table(report), streaming_table(report), cut_table(report));
   if (!o.output.empty()) write_text(o.output, report.dump(1) + "\n");
   if (!o.svg.empty()) write_text(o.svg, bench_svg(report));
+  if (!o.timeline_svg.empty()) write_text(o.timeline_svg, streaming_svg(report));
 }
 
 }  // namespace
@@ -390,6 +428,8 @@ void add_bench(CLI::App& app) {
                       "At most these instructions where code is written for them: portable, avx2, avx512");
   command->add_option("-o,--output", o->output, "Report as JSON");
   command->add_option("--svg", o->svg, "Roofline as a picture");
+  command->add_option("--timeline-svg", o->timeline_svg,
+                      "When each frame of the cases stream_* was read, computed and written, as a picture");
   command
       ->add_option("--compare", o->compare,
                    "Two reports: ratios of their times with the noise; exit code 5 where results differ")
@@ -399,6 +439,7 @@ void add_bench(CLI::App& app) {
       "Examples:\n"
       "  grainfield bench --quick -o bench.json --svg bench.svg\n"
       "  grainfield bench --filter 'mtp|eam' --sizes 16k,1M --threads 1 -o b.json\n"
+      "  grainfield bench --filter '^stream_' --sizes 128k --timeline-svg timeline.svg\n"
       "  grainfield bench --compare a.json b.json\n"
       "Inputs are rattled crystals of bcc iron, and potentials made of formulas. Each case is run once to "
       "warm\n"

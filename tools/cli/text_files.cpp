@@ -1,0 +1,29 @@
+#include "tools/cli/text_files.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "host/error.hpp"
+
+namespace grainfield {
+
+namespace fs = std::filesystem;
+
+void write_text(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.close();
+  if (!file) throw ResourceError(fmt::format("{}: cannot be written", path));
+}
+
+void check_writable(const char* option, const std::string& path) {
+  if (path.empty()) return;
+  const fs::path folder = fs::path(path).has_parent_path() ? fs::path(path).parent_path() : fs::path(".");
+  if (!fs::is_directory(folder) || access(folder.c_str(), W_OK) != 0 || fs::is_directory(path))
+    throw ResourceError(fmt::format("{} {}: no file can be written there", option, path));
+}
+
+}  // namespace grainfield

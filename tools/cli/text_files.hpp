@@ -1,0 +1,13 @@
+// Reports that a command writes as text.
+#pragma once
+
+#include <string>
+
+namespace grainfield {
+
+void write_text(const std::string& path, const std::string& text);
+
+// Before a long run: whether its file can be made; "" is none.
+void check_writable(const char* option, const std::string& path);
+
+}  // namespace grainfield

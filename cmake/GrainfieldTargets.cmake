@@ -30,6 +30,9 @@ pkg_check_modules(GRAINFIELD_OPENBLAS REQUIRED IMPORTED_TARGET openblas)
 set(HDF5_PREFER_PARALLEL OFF)
 find_package(HDF5 REQUIRED COMPONENTS C)
 find_path(FAST_FLOAT_INCLUDE fast_float/fast_float.h REQUIRED)
+# Voro++, a peer: tests, benchmarks and `grainfield bench --peers` compare with it where it is installed.
+find_path(VOROPP_INCLUDE voro++/voro++.hh)
+find_library(VOROPP_LIBRARY voro++)
 
 # Settings shared by the library, the command, the tests and the benchmarks.
 add_library(grainfield_settings INTERFACE)

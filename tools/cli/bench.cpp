@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <regex>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@
 #include "host/memory.hpp"
 #include "host/version.hpp"
 #include "tools/cli/bench_cases.hpp"
+#include "tools/cli/bench_peers.hpp"
 #include "tools/cli/bench_report.hpp"
 #include "tools/cli/bench_streaming.hpp"
 #include "tools/cli/commands.hpp"
@@ -40,11 +42,11 @@ namespace fs = std::filesystem;
 
 struct Options {
   std::vector<std::string> sizes, compare;
-  std::string device = "all", filter, output, svg, timeline_svg, simd = "avx512";
+  std::string device = "all", filter, output, svg, timeline_svg, simd = "avx512", python, show;
   int threads = 0, repeats = -1;  // -1: the default
   uint64_t seed = 12345;
   double limit = -1;
-  bool quick = false, list = false;
+  bool quick = false, list = false, peers = false;
 };
 
 double now() {
@@ -129,24 +131,6 @@ class ScratchFolder {
   std::string path_;
 };
 
-double median_of(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t n = values.size();
-  return n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
-}
-
-json seconds_json(const std::vector<double>& times) {
-  const double median = median_of(times);
-  std::vector<double> deviations;
-  deviations.reserve(times.size());
-  for (const double t : times) deviations.push_back(std::fabs(t - median));
-  return {{"median", median},
-          {"spread", 1.4826 * median_of(deviations)},  // of a normal distribution: its standard deviation
-          {"min", *std::min_element(times.begin(), times.end())},
-          {"max", *std::max_element(times.begin(), times.end())},
-          {"all", times}};
-}
-
 json machine_json() {
   json clocks = {{"cpu_mhz_now", std::atof(cpu_info("cpu MHz").c_str())}};
   std::ifstream highest("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq");
@@ -208,6 +192,8 @@ class Bench {
     }
     if (cases_.empty() && streams_.empty() && cuts_.empty())
       throw UsageError(fmt::format("--filter '{}' selects no case; bench --list names them", o.filter));
+    if (o.peers)
+      peers_.emplace(PeerSettings{o.python, choose_device("cpu", o.threads).threads, repeats_, limit_});
   }
 
   json go() {
@@ -244,8 +230,11 @@ class Bench {
                    {"skipped", skipped_}};
     if (!streaming_.empty()) report["streaming"] = streaming_;
     if (!cut_.empty()) report["cut"] = cut_;
+    if (peers_) peers_->report(report);
     return report;
   }
+
+  bool peers_disagree() const { return peers_ && peers_->disagree(); }
 
  private:
   void skip(const Device& p, const BenchCase& c, int64_t n, const std::string& why) {
@@ -327,19 +316,25 @@ class Bench {
     if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
   }
 
-  double measure(const Device& p, const BenchCase& c, const Frame& frame, const Ceilings& ceilings,
-                 const std::string& folder) {
-    const BenchRun run = c.prepare({frame, p.exec, folder});
+  std::vector<double> times_of(const Exec& exec, const BenchCase& c, const std::function<void()>& run,
+                               const std::function<void()>& before = {}) {
     std::vector<double> times;
     double spent = 0;
     for (int repeat = -1; repeat < repeats_; ++repeat) {  // -1: a run that allocates and warms up
-      if (run.before) run.before();
-      synchronize(p.exec);
-      const double seconds = seconds_of(p.exec, c.name.c_str(), run.run);
+      if (before) before();
+      synchronize(exec);
+      const double seconds = seconds_of(exec, c.name.c_str(), run);
       if (repeat >= 0) times.push_back(seconds);
       spent += seconds;
       if (!times.empty() && spent > limit_) break;
     }
+    return times;
+  }
+
+  double measure(const Device& p, const BenchCase& c, const Frame& frame, const Ceilings& ceilings,
+                 const std::string& folder) {
+    const BenchRun run = c.prepare({frame, p.exec, folder});
+    const std::vector<double> times = times_of(p.exec, c, run.run, run.before);
     const json seconds = seconds_json(times);
     const double median = std::max(seconds.at("median").get<double>(), 1e-9);
     const double by_memory = run.cost.bytes / ceilings.bytes_per_s,
@@ -361,6 +356,21 @@ class Bench {
                         {"of_floor", std::max(by_memory, by_arithmetic) / median},
                         {"bound", by_memory >= by_arithmetic ? "memory" : "flops"},
                         {"checksum", run.checksum()}});
+    const BenchNumbers numbers = run.numbers ? run.numbers() : BenchNumbers{};
+    for (const auto& [name, value] : numbers) results_.back()["numbers"][name] = value;
+    if (peers_ && !p.exec.on_gpu()) {
+      const double before = now();
+      peers_->measure(
+          c, run, numbers,
+          [&](int threads) {
+            Exec exec = p.exec;
+            exec.threads = threads;
+            if (threads == p.exec.threads) return times_of(exec, c, run.peer.whole);
+            return times_of(exec, c, c.prepare({frame, exec, folder}).peer.whole);
+          },
+          folder);
+      begun_ += now() - before;  // the minute of --quick is that of our cases
+    }
     return median;
   }
 
@@ -373,6 +383,7 @@ class Bench {
   std::vector<std::string> streams_, cuts_;
   json streaming_ = json::array(), cut_ = json::array();
   json results_ = json::array(), skipped_ = json::array();
+  std::optional<BenchPeers> peers_;
 };
 
 void run_bench(const Options& o) {
@@ -384,6 +395,10 @@ void run_bench(const Options& o) {
           fmt::format("{} and {} have no case, device and size in common", o.compare[0], o.compare[1]));
     fmt::print("{}", c.text);
     if (c.n_different > 0) throw Exit{exit_verdict};
+    return;
+  }
+  if (!o.show.empty()) {
+    fmt::print("{}", bench_table(read_bench_report(o.show)));
     return;
   }
   if (o.list) {
@@ -401,11 +416,13 @@ void run_bench(const Options& o) {
   check_writable("-o", o.output);
   check_writable("--svg", o.svg);
   check_writable("--timeline-svg", o.timeline_svg);
-  const json report = Bench(o).go();
+  Bench bench(o);
+  const json report = bench.go();
   fmt::print("{}{}{}", bench_table(report), streaming_table(report), cut_table(report));
   if (!o.output.empty()) write_text(o.output, report.dump(1) + "\n");
   if (!o.svg.empty()) write_text(o.svg, bench_svg(report));
   if (!o.timeline_svg.empty()) write_text(o.timeline_svg, streaming_svg(report));
+  if (bench.peers_disagree()) throw Exit{exit_verdict};
 }
 
 }  // namespace
@@ -434,12 +451,24 @@ void add_bench(CLI::App& app) {
       ->add_option("--compare", o->compare,
                    "Two reports: ratios of their times with the noise; exit code 5 where results differ")
       ->expected(2);
+  command->add_option("--show", o->show, "Print the table of a report");
   command->add_flag("--list", o->list, "Name the cases");
+  CLI::Option* peers = command->add_flag(
+      "--peers", o->peers,
+      "Also run Voro++, LAMMPS, freud and OVITO, where installed, on the same atoms on the CPU, and compare "
+      "times and results; off by default, as it starts other programs; exit code 5 where results disagree");
+  o->python = "python3";
+  command
+      ->add_option("--python", o->python,
+                   "Interpreter that has the Python packages of the peers (default python3)")
+      ->envname("GRAINFIELD_PYTHON")
+      ->needs(peers);
   command->footer(
       "Examples:\n"
       "  grainfield bench --quick -o bench.json --svg bench.svg\n"
       "  grainfield bench --filter 'mtp|eam' --sizes 16k,1M --threads 1 -o b.json\n"
       "  grainfield bench --filter '^stream_' --sizes 128k --timeline-svg timeline.svg\n"
+      "  grainfield bench --filter 'voronoi|eam' --peers --python venv/bin/python\n"
       "  grainfield bench --compare a.json b.json\n"
       "Inputs are rattled crystals of bcc iron, and potentials made of formulas. Each case is run once to "
       "warm\n"

@@ -25,6 +25,8 @@
 #include "kernels/potential/eam.hpp"
 #include "kernels/potential/mtp.hpp"
 #include "kernels/structure/rdf.hpp"
+#include "kernels/structure/structure.hpp"
+#include "tools/cli/placed_sum.hpp"
 
 namespace grainfield {
 namespace {
@@ -43,6 +45,10 @@ std::vector<double> in_order(const Batch& batch, const double* values, int compo
   std::vector<double> ordered(static_cast<size_t>(batch.n_input() * components));
   scatter(batch, values, components, ordered);
   return ordered;
+}
+
+double sum_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
 double n_of(const BenchInput& input) { return static_cast<double>(input.frame.n_atoms()); }
@@ -251,6 +257,24 @@ BenchRun prepare_neighbor_list(const BenchInput& input) {
     sum.add(index);
     return sum.text();
   };
+  run.numbers = [state] {
+    const NeighborView view = state->list.view();
+    std::vector<int64_t> first(static_cast<size_t>(view.n_rows) + 1);
+    const Exec& exec = state->batch.exec();
+    copy_to_host(exec, first.data(), view.first, first.size() * sizeof(int64_t));
+    std::vector<double> length;
+    for (size_t k = 0; k + 1 < first.size(); ++k)
+      length.push_back(static_cast<double>(first[k + 1] - first[k]));
+    Buffer<double> there(exec);
+    there.upload(length);
+    const std::vector<double> ordered = in_order(state->batch, there.data(), 1);
+    return BenchNumbers{{"pairs", sum_of(ordered)}, {"neighbors_by_place", placed_sum(ordered)}};
+  };
+  const auto whole = [state, &frame = input.frame] {
+    state->batch.build({&frame}, list_cutoff, list_cutoff / cells_per_cutoff);
+    state->list.build(state->batch, list_cutoff);
+  };
+  run.peer = {&input.frame, whole, {{"cutoff", list_cutoff}}};
   const auto pairs = static_cast<double>(state->list.n_pairs());
   run.neighbors = pairs / n_of(input);
   run.cost = cost::neighbor_list(n_of(input), pairs);
@@ -320,6 +344,15 @@ BenchRun prepare_rdf(const BenchInput& input) {
     sum.add(state->counts);
     return sum.text();
   };
+  run.numbers = [state] {
+    const std::vector<double> counts(state->counts.begin(), state->counts.end());
+    return BenchNumbers{{"pairs", sum_of(counts)}, {"bins_by_place", placed_sum(counts)}};
+  };
+  const auto whole = [state, &frame = input.frame, once = run.run] {
+    state->batch.build({&frame}, range, 2);
+    once();
+  };
+  run.peer = {&input.frame, whole, {{"cutoff", range}, {"bins", state->params.n_bins}}};
   run.run();
   const auto pairs =
       static_cast<double>(std::accumulate(state->counts.begin(), state->counts.end(), int64_t{0}));
@@ -334,6 +367,30 @@ Frame with_defects(const Frame& frame) {
   for (Vec3& r : disturbed.position)
     if (mixed(std::bit_cast<uint64_t>(r.x)) % 64 == 0) r = r + Vec3{0.7, 0.5, 0.3};
   return disturbed;
+}
+
+// Those of an analysis that has peers.
+BenchNumbers numbers_of(const FrameResults& results) {
+  BenchNumbers numbers;
+  if (const Field* z = results.find_field("coordination")) {  // Z1 and Z2 of an atom
+    std::vector<int64_t> both;
+    for (size_t k = 0; k + 1 < z->integer.size(); k += 2) both.push_back(z->integer[k] + z->integer[k + 1]);
+    numbers = {{"pairs", std::accumulate(both.begin(), both.end(), 0.0)},
+               {"neighbors_by_place", placed_sum(both)}};
+  } else if (const Field* type = results.find_field("structure_type")) {
+    const char* names[] = {"other", "fcc", "hcp", "bcc", "ico"};  // in the order of StructureType
+    for (int k = structure_other; k <= structure_ico; ++k)
+      numbers.emplace_back(names[k],
+                           static_cast<double>(std::count(type->integer.begin(), type->integer.end(), k)));
+    numbers.emplace_back("types_by_place", placed_sum(type->integer));
+  } else if (const Field* volume = results.find_field("voronoi_volume")) {
+    const std::vector<int32_t>& faces = results.find_field("voronoi_faces")->integer;
+    numbers = {{"volume", sum_of(volume->real)},
+               {"area", sum_of(results.find_field("voronoi_area")->real)},
+               {"faces", std::accumulate(faces.begin(), faces.end(), 0.0)},
+               {"volumes_by_place", placed_sum(volume->real)}};
+  }
+  return numbers;
 }
 
 // compute() of a registered analysis, its batch and list made.
@@ -392,6 +449,21 @@ BenchRun prepare_analysis(const BenchInput& input, const std::string& name,
         sum.add(field.real);
     return sum.text();
   };
+  run.numbers = [state] { return numbers_of(state->results); };
+  const auto whole = [state, name] {
+    FrameResults results;
+    results.n_atoms = state->frame.n_atoms();
+    results.box = state->frame.box;
+    FrameContext context(state->frame, results, state->run);
+    const auto analysis = find_analysis(name).make(*state->parameters, state->run);
+    analysis->begin(context);
+    context.for_each_slab(analysis->needs(),
+                          [&](const SlabContext& slab) { analysis->compute(context, slab); });
+    analysis->finish(context);
+  };
+  run.peer = {&state->frame, whole, {}};
+  if (const Observable* r = state->results.find_observable("coordination_cutoffs"))
+    run.peer.parameters["cutoff"] = r->real[1];
   const double pairs = state->has_list ? static_cast<double>(state->list.n_pairs()) : 0;
   run.neighbors = pairs / n_of(input);
   run.cost = cost_of(n_of(input), pairs);
@@ -441,15 +513,31 @@ BenchRun prepare_potential(const BenchInput& input, std::unique_ptr<Potential> p
     if (grade) sum.add(in_order(state->batch, state->grade.data(), 1));
     return sum.text();
   };
+  run.numbers = [state] {
+    return BenchNumbers{{"energy", sum_of(in_order(state->batch, state->energy.data(), 1))},
+                        {"forces_by_place", placed_sum(in_order(state->batch, state->force.data(), 3))}};
+  };
   const auto pairs = static_cast<double>(state->list.n_pairs());
   run.neighbors = pairs / n_of(input);
   run.cost = cost_of(n_of(input), pairs);
   return run;
 }
 
+// A model of one element as a setfl file.
+std::string setfl_of(const EamModel& m) {
+  std::string text = fmt::format("UNITS: metal\n\n\n1 {}\n{} {:.17g} {} {:.17g} {:.17g}\n0 {:.17g} 0 none\n",
+                                 m.elements[0], m.n_rho, m.d_rho, m.n_r, m.d_r, m.cutoff, m.masses[0]);
+  for (const std::vector<double>* table : {&m.embedding, &m.density, &m.pair})
+    for (const double value : *table) text += fmt::format("{:.17g}\n", value);
+  return text;
+}
+
 BenchRun prepare_eam(const BenchInput& input) {
-  return prepare_potential(input, make_eam_potential(bench_eam_model(false), input.exec), false, 9,
-                           [](double n, double pairs) { return cost::eam(n, pairs, true); });
+  const EamModel model = bench_eam_model(false);
+  BenchRun run = prepare_potential(input, make_eam_potential(model, input.exec), false, 9,
+                                   [](double n, double pairs) { return cost::eam(n, pairs, true); });
+  run.peer = {&input.frame, run.run, {{"cutoff", model.cutoff}}, [model] { return setfl_of(model); }};
+  return run;
 }
 
 BenchRun prepare_mtp(const BenchInput& input, int level, bool grade, MtpPrecision precision) {

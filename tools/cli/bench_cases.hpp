@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/frame.hpp"
@@ -37,6 +39,17 @@ class BenchChecksum {
 // Whether two such texts stand for the same results: the sums differ by at most one unit of their last digit.
 bool same_checksum(const std::string& a, const std::string& b);
 
+// Numbers of a result by their names: sums, and with "by_place" placed_sum().
+using BenchNumbers = std::vector<std::pair<std::string, double>>;
+
+// What other programs are given to do the same as a case (bench_peers.hpp).
+struct BenchPeerInput {
+  const Frame* frame = nullptr;                 // as long as the run
+  std::function<void()> whole;                  // from positions to results; of potentials: given the list
+  std::map<std::string, double> parameters;     // lengths in A
+  std::function<std::string()> potential = {};  // text of a file; may be empty
+};
+
 // A case made ready: memory taken, inputs in place.
 struct BenchRun {
   std::function<void()> before;  // each run, and not timed; may be empty
@@ -44,6 +57,8 @@ struct BenchRun {
   std::function<std::string()> checksum;  // of the last run
   double neighbors = 0;                   // per atom; 0: there is no list
   KernelCost cost;                        // of one run
+  std::function<BenchNumbers()> numbers;  // of the last run, after checksum(); may be empty
+  BenchPeerInput peer;                    // without a frame: it has no peer
 };
 
 struct BenchInput {

@@ -10,26 +10,14 @@
 
 #include "host/error.hpp"
 #include "tools/cli/bench_cases.hpp"
+#include "tools/cli/bench_peers.hpp"
 
 namespace grainfield {
 namespace {
 
 using json = nlohmann::ordered_json;
 
-std::string time_text(double seconds) {
-  if (seconds < 1e-3) return fmt::format("{:.3g} us", seconds * 1e6);
-  if (seconds < 1) return fmt::format("{:.3g} ms", seconds * 1e3);
-  return fmt::format("{:.3g} s", seconds);
-}
-
 std::string percent(double fraction) { return fmt::format("{:.1f} %", 100 * fraction); }
-
-// 16384 as "16.4k".
-std::string count_text(double n) {
-  if (n >= 1e6) return fmt::format("{:.3g}M", n * 1e-6);
-  if (n >= 1e3) return fmt::format("{:.3g}k", n * 1e-3);
-  return fmt::format("{:.0f}", n);
-}
 
 std::string escaped(const std::string& text) {
   std::string out;
@@ -57,11 +45,26 @@ std::string threads_text(const json& device) {
   return fmt::format("{} thread{}", n, n == 1 ? "" : "s");
 }
 
-double relative_spread(const json& result) {
-  return result.at("seconds").at("spread").get<double>() / result.at("seconds").at("median").get<double>();
+double median_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t n = values.size();
+  return n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
 }
 
-// Where columns are `width` apart, the text to the right of its column.
+}  // namespace
+
+std::string time_text(double seconds) {
+  if (seconds < 1e-3) return fmt::format("{:.3g} us", seconds * 1e6);
+  if (seconds < 1) return fmt::format("{:.3g} ms", seconds * 1e3);
+  return fmt::format("{:.3g} s", seconds);
+}
+
+std::string count_text(double n) {
+  if (n >= 1e6) return fmt::format("{:.3g}M", n * 1e-6);
+  if (n >= 1e3) return fmt::format("{:.3g}k", n * 1e-3);
+  return fmt::format("{:.0f}", n);
+}
+
 std::string row(const std::vector<std::string>& cells, const std::vector<int>& widths) {
   std::string line;
   for (size_t k = 0; k < cells.size(); ++k)
@@ -69,7 +72,21 @@ std::string row(const std::vector<std::string>& cells, const std::vector<int>& w
   return line + "\n";
 }
 
-}  // namespace
+json seconds_json(const std::vector<double>& times) {
+  const double median = median_of(times);
+  std::vector<double> deviations;
+  deviations.reserve(times.size());
+  for (const double t : times) deviations.push_back(std::fabs(t - median));
+  return {{"median", median},
+          {"spread", 1.4826 * median_of(deviations)},  // of a normal distribution: its standard deviation
+          {"min", *std::min_element(times.begin(), times.end())},
+          {"max", *std::max_element(times.begin(), times.end())},
+          {"all", times}};
+}
+
+double relative_spread(const json& result) {
+  return result.at("seconds").at("spread").get<double>() / result.at("seconds").at("median").get<double>();
+}
 
 std::string bench_table(const json& report) {
   std::string text;
@@ -100,7 +117,7 @@ std::string bench_table(const json& report) {
     text += fmt::format("skipped: {} on {}, {} atoms: {}\n", s.at("case").get<std::string>(),
                         s.at("device").get<std::string>(), s.at("atoms").get<int64_t>(),
                         s.at("why").get<std::string>());
-  return text;
+  return text + peers_table(report);
 }
 
 std::string bench_svg(const json& report) {
@@ -267,6 +284,7 @@ BenchComparison compare_bench(const json& a, const json& b) {
     text +=
         fmt::format("{} compared, geometric mean of the ratios {:.3f}; results differ in {}\n",
                     comparison.n_compared, std::exp(logs / comparison.n_compared), comparison.n_different);
+  text += compare_peers(a, b);
   return comparison;
 }
 

@@ -3,10 +3,21 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 namespace grainfield {
 
 inline constexpr const char* bench_schema = "grainfield-bench-1";
+
+// Words of the tables.
+std::string time_text(double seconds);
+std::string count_text(double n);  // 16384 as "16.4k"
+// Where columns are `width` apart, the text to the right of its column.
+std::string row(const std::vector<std::string>& cells, const std::vector<int>& widths);
+
+// Median, spread, extremes of times.
+nlohmann::ordered_json seconds_json(const std::vector<double>& times);
+double relative_spread(const nlohmann::ordered_json& result);
 
 // The results of a report as a table, with the ceilings.
 std::string bench_table(const nlohmann::ordered_json& report);

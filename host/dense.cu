@@ -10,7 +10,10 @@
 #include "kernels/core/launch.hpp"
 #if defined(__CUDACC__)
 #include <cublas_v2.h>
+#include <dlfcn.h>
 
+#include <map>
+#include <mutex>
 #include <string>
 #endif
 
@@ -60,6 +63,56 @@ void use_one_blas_thread() {
   (void)done;
 }
 
+#if defined(__CUDACC__)
+// cuBLAS, found when it is first needed: a machine without it can do all that needs none.
+class Cublas {
+ public:
+  // product^T [n][m] = matrix rows^T, in cuBLAS' columns; on exec's stream.
+  static void multiply(const Exec& exec, const double* rows, int m, int n, const double* matrix,
+                       double* product) {
+    static Cublas library;
+    const std::lock_guard<std::mutex> lock(library.mutex_);
+    cublasHandle_t& handle = library.handle_of_device_[exec.device];
+    if (!handle) library.check(library.create_(&handle));
+    library.check(library.set_stream_(handle, static_cast<cudaStream_t>(exec.stream)));
+    const double one = 1, zero = 0;
+    library.check(library.dgemm_(handle, CUBLAS_OP_T, CUBLAS_OP_N, n, m, n, &one, matrix, n, rows, n, &zero,
+                                 product, n));
+  }
+
+ private:
+  Cublas() {
+    // As the loader finds it; else where the toolkit usually lies.
+    const std::string name = "libcublas.so." + std::to_string(CUBLAS_VER_MAJOR);
+    void* library = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!library) library = dlopen(("/usr/local/cuda/lib64/" + name).c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!library)
+      throw ResourceError("extrapolation grades on a GPU need cuBLAS, but " + name +
+                          " cannot be loaded: name its folder in LD_LIBRARY_PATH, or use --device cpu");
+    find(library, "cublasCreate_v2", create_);
+    find(library, "cublasSetStream_v2", set_stream_);
+    find(library, "cublasDgemm_v2", dgemm_);
+    find(library, "cublasGetStatusString", status_string_);
+  }
+  template <class Function>
+  static void find(void* library, const char* name, Function& function) {
+    function = reinterpret_cast<Function>(dlsym(library, name));
+    if (!function) throw ResourceError(std::string("the cuBLAS of this machine has no ") + name);
+  }
+  void check(cublasStatus_t status) const {
+    if (status != CUBLAS_STATUS_SUCCESS)
+      throw ResourceError(std::string("cuBLAS failed: ") + status_string_(status));
+  }
+
+  decltype(&cublasCreate_v2) create_ = nullptr;
+  decltype(&cublasSetStream_v2) set_stream_ = nullptr;
+  decltype(&cublasDgemm_v2) dgemm_ = nullptr;
+  decltype(&cublasGetStatusString) status_string_ = nullptr;
+  std::mutex mutex_;
+  std::map<int, cublasHandle_t> handle_of_device_;  // kept: making one takes longer than most products
+};
+#endif
+
 }  // namespace
 
 void largest_of_rows(const double* rows, int64_t n_rows, int64_t n, const double* matrix, double* product,
@@ -79,21 +132,8 @@ void largest_of_rows(const Exec& exec, const double* rows, int64_t n_rows, int64
       largest_of_rows(rows + begin * n, end - begin, n, matrix, product + begin * n, out + begin);
     });
 #if defined(__CUDACC__)
-  const auto check = [](cublasStatus_t status) {
-    if (status != CUBLAS_STATUS_SUCCESS)
-      throw ResourceError(std::string("cuBLAS failed: ") + cublasGetStatusString(status));
-  };
-  cublasHandle_t handle = nullptr;
-  check(cublasCreate(&handle));
-  check(cublasSetStream(handle, static_cast<cudaStream_t>(exec.stream)));
-  const double one = 1, zero = 0;
-  const auto m = static_cast<int>(n_rows), width = static_cast<int>(n);
-  // In cuBLAS' columns: product^T [n][m] = matrix rows^T.
-  check(cublasDgemm(handle, CUBLAS_OP_T, CUBLAS_OP_N, width, m, width, &one, matrix, width, rows, width,
-                    &zero, product, width));
+  Cublas::multiply(exec, rows, static_cast<int>(n_rows), static_cast<int>(n), matrix, product);
   for_each<1>(exec, n_rows, LargestOfRow{product, n, out});
-  CUDA_CHECK(cudaStreamSynchronize(static_cast<cudaStream_t>(exec.stream)));
-  check(cublasDestroy(handle));
 #endif
 }
 

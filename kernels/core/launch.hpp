@@ -1,11 +1,14 @@
 // Runs a kernel over items 0 .. n - 1 on the processor that Exec names. Included by launchers (.cu) only.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <new>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "kernels/core/exec.hpp"
@@ -76,6 +79,19 @@ __global__ void tile_kernel(Kernel kernel, int64_t n, size_t scratch_bytes) {
 }
 #endif
 
+// The largest scratch of one team, in bytes.
+inline size_t largest_scratch(const Exec& exec) {
+#if defined(__CUDACC__)
+  if (exec.on_gpu()) {
+    int limit = 0;
+    CUDA_CHECK(cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, exec.device));
+    return static_cast<size_t>(limit) / 16 * 16;
+  }
+#endif
+  (void)exec;
+  return std::numeric_limits<size_t>::max();
+}
+
 // kernel(team, i) for i in [0, n). W: lanes per item on a GPU (the CPU always runs teams of one).
 // scratch_bytes: per team; must fit the device's shared memory per block at the chosen block size.
 template <int W = 1, class Kernel>
@@ -87,11 +103,9 @@ void for_each(const Exec& exec, int64_t n, const Kernel& kernel, size_t scratch_
     scratch_bytes = (scratch_bytes + 15) / 16 * 16;
     int threads = 128;
     if (scratch_bytes > 0) {
-      int limit = 0;
-      CUDA_CHECK(cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, exec.device));
-      while (threads > W && scratch_bytes * static_cast<size_t>(threads / W) > static_cast<size_t>(limit))
-        threads /= 2;
-      if (scratch_bytes * static_cast<size_t>(threads / W) > static_cast<size_t>(limit))
+      const size_t limit = largest_scratch(exec);
+      while (threads > W && scratch_bytes * static_cast<size_t>(threads / W) > limit) threads /= 2;
+      if (scratch_bytes * static_cast<size_t>(threads / W) > limit)
         throw ResourceError("a kernel needs " + std::to_string(scratch_bytes) +
                             " bytes of shared memory; the device has " + std::to_string(limit) +
                             " per block");

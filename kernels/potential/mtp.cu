@@ -142,7 +142,7 @@ class MtpPotential final : public Potential {
     const int team = exec_.on_gpu() ? lanes : 1;
     size_t bytes = mtp_scratch_bytes<Real>(tables.n_stored, t.n_radial, t.n_basis, t.max_degree, team);
     Span<Real> moments;
-    if (exec_.on_gpu() && bytes > shared_memory_limit) {
+    if (bytes > largest_scratch(exec_)) {
       moments = scratch.take<Real>(block * 2 * tables.n_stored, "moments");
       bytes -= sizeof(Real) * 2 * static_cast<size_t>(tables.n_stored);
     }
@@ -182,8 +182,6 @@ class MtpPotential final : public Potential {
       copy_to_host(exec_, output.gradient_sum, sums.data, static_cast<size_t>(sums.size) * sizeof(double));
     return too_close.element(0);
   }
-
-  static constexpr size_t shared_memory_limit = 200 * 1024;
 
   MtpModel model_;
   Exec exec_;

@@ -100,7 +100,8 @@ struct Needs {
   double reach = 0;   // A: ghosts this far beyond the slab (a neighbor list needs its cutoff by itself)
   int64_t bytes_per_atom = 0;  // host or device memory while it computes, per local atom
   int64_t bytes_per_ghost = 0;
-  int64_t bytes = 0;  // independent of the atoms
+  int64_t bytes = 0;         // independent of the atoms
+  int64_t local_memory = 0;  // what the driver of a GPU takes for the kernels' own arrays
   bool operator==(const Needs&) const = default;
 };
 

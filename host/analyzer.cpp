@@ -99,6 +99,7 @@ void Analyzer::run_level(FrameContext& context, const std::vector<Item*>& items)
       shared.bytes_per_atom += needs.bytes_per_atom;
       shared.bytes_per_ghost += needs.bytes_per_ghost;
       shared.bytes += needs.bytes;
+      shared.local_memory = std::max(shared.local_memory, needs.local_memory);
     } else if (needs.reach > 0) {
       wide.push_back(item);
     }

@@ -92,6 +92,24 @@ inline size_t largest_scratch(const Exec& exec) {
   return std::numeric_limits<size_t>::max();
 }
 
+// What the driver sets aside when the kernel first runs on a GPU: the local memory (arrays and spills) of as
+// many threads as the device can hold. 0 on the CPU.
+template <class Kernel, int W = 1>
+int64_t local_memory_bytes(const Exec& exec) {
+#if defined(__CUDACC__)
+  if (exec.on_gpu()) {
+    cudaFuncAttributes attributes{};
+    int processors = 0, threads = 0;
+    CUDA_CHECK(cudaFuncGetAttributes(&attributes, tile_kernel<W, Kernel>));
+    CUDA_CHECK(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, exec.device));
+    CUDA_CHECK(cudaDeviceGetAttribute(&threads, cudaDevAttrMaxThreadsPerMultiProcessor, exec.device));
+    return static_cast<int64_t>(attributes.localSizeBytes) * processors * threads;
+  }
+#endif
+  (void)exec;
+  return 0;
+}
+
 // kernel(team, i) for i in [0, n). W: lanes per item on a GPU (the CPU always runs teams of one).
 // scratch_bytes: per team; must fit the device's shared memory per block at the chosen block size.
 template <int W = 1, class Kernel>

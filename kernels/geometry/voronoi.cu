@@ -196,6 +196,8 @@ class VoronoiAnalysis final : public Analysis {
     needs.reach = reach;
     needs.bytes_per_atom = SlabArrays::bytes_per_atom + 16;
     needs.bytes = exec_.on_gpu() ? gpu_tier_bytes : exec_.threads * tier_0_bytes;
+    needs.local_memory = std::max(with_list ? local_memory_bytes<VoronoiFromList>(exec_) : 0,
+                                  local_memory_bytes<VoronoiFromCells>(exec_));
     return needs;
   }
 

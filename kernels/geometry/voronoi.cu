@@ -72,6 +72,15 @@ struct SlabArrays {
     out.state = scratch.take<CellState>(n, "Voronoi states").data;
     out.partner = scratch.take<int32_t>(n, "Voronoi states").data;
   }
+  // For a GPU, from which arrays are copied whole: cells that a pass leaves out have values too.
+  void clear(const Exec& exec) const {
+    const auto bytes = [&](size_t per_atom) { return per_atom * static_cast<size_t>(n); };
+    for (double* values : {out.volume, out.area, out.radius}) fill_zero(exec, values, bytes(sizeof(double)));
+    for (int32_t* values : {out.faces, out.coordination, out.partner})
+      fill_zero(exec, values, bytes(sizeof(int32_t)));
+    fill_zero(exec, out.index, bytes(VoronoiResult::n_index * sizeof(int32_t)));
+    fill_zero(exec, out.state, bytes(sizeof(CellState)));
+  }
   static constexpr int64_t bytes_per_atom = 3 * 8 + (2 + VoronoiResult::n_index + 2) * 4;
 };
 
@@ -208,6 +217,7 @@ class VoronoiAnalysis final : public Analysis {
     const int64_t n = batch.n_local();
     if (n == 0) return;
     SlabArrays arrays(slab.scratch, n);
+    if (exec_.on_gpu()) arrays.clear(exec_);
     const OnHost<int64_t> source(exec_, batch.source().data, n);
     VoronoiParams params = params_;
     params.reach = reach;

@@ -140,8 +140,9 @@ class DensityGridAnalysis : public Analysis {
   int64_t planes_per_block(const FrameContext& context, double beta, GaussianMethod method) const {
     const auto held =
         static_cast<double>(bytes_of(context.frame) + bytes_of(context.results) + context.held_elsewhere);
-    const double limit = run_.memory_limit > 0 ? static_cast<double>(run_.memory_limit) - held
-                                               : static_cast<double>(available_host_bytes());
+    double limit = run_.memory_limit > 0 ? static_cast<double>(run_.memory_limit) - held
+                                         : static_cast<double>(available_host_bytes());
+    if (run_.exec.on_gpu()) limit = std::min(limit, 0.95 * static_cast<double>(available_bytes(run_.exec)));
     int64_t block = shape_.n[0];
     while (block > 1 && block_bytes(context, beta, method, block) > limit) block = (block + 1) / 2;
     const double needed = block_bytes(context, beta, method, block);

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <new>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "host/buffer.hpp"
@@ -49,6 +51,18 @@ T tree_sum(const T* values, size_t n) {
 
 #if defined(__CUDACC__)
 auto policy(const Exec& exec) { return thrust::cuda::par.on(static_cast<cudaStream_t>(exec.stream)); }
+
+// What Thrust cannot allocate is ours to report.
+template <class Step>
+auto with_scratch(const char* what, const Step& step) {
+  try {
+    return step();
+  } catch (const std::bad_alloc&) {
+    (void)cudaGetLastError();
+    throw ResourceError(std::string("the GPU has no memory for the scratch of ") + what + "; lower --memory");
+  }
+}
+
 struct ToInt64 {
   __host__ __device__ int64_t operator()(int32_t v) const { return v; }
 };
@@ -64,7 +78,7 @@ int64_t exclusive_scan(const Exec& exec, const int32_t* counts, int64_t n, int64
   if (exec.on_gpu()) {
     const auto wide = thrust::make_transform_iterator(counts, ToInt64{});
     CUDA_CHECK(cudaMemsetAsync(offsets, 0, sizeof(int64_t), static_cast<cudaStream_t>(exec.stream)));
-    thrust::inclusive_scan(policy(exec), wide, wide + n, offsets + 1);
+    with_scratch("a scan", [&] { return thrust::inclusive_scan(policy(exec), wide, wide + n, offsets + 1); });
     int64_t total = 0;
     CUDA_CHECK(cudaMemcpyAsync(&total, offsets + n, sizeof total, cudaMemcpyDeviceToHost,
                                static_cast<cudaStream_t>(exec.stream)));
@@ -93,7 +107,7 @@ int64_t exclusive_scan(const Exec& exec, const int32_t* counts, int64_t n, int64
 void sort_by_key(const Exec& exec, int64_t n, uint32_t* keys, int32_t* values) {
 #if defined(__CUDACC__)
   if (exec.on_gpu()) {
-    thrust::stable_sort_by_key(policy(exec), keys, keys + n, values);
+    with_scratch("a sort", [&] { thrust::stable_sort_by_key(policy(exec), keys, keys + n, values); });
     return;
   }
 #endif
@@ -145,7 +159,8 @@ void sort_by_key(const Exec& exec, int64_t n, uint32_t* keys, int32_t* values) {
 
 double reduce_sum(const Exec& exec, const double* values, int64_t n) {
 #if defined(__CUDACC__)
-  if (exec.on_gpu()) return thrust::reduce(policy(exec), values, values + n, 0.0);
+  if (exec.on_gpu())
+    return with_scratch("a sum", [&] { return thrust::reduce(policy(exec), values, values + n, 0.0); });
 #endif
   const auto partial = per_piece<double>(
       exec, n, [&](int64_t b, int64_t e) { return tree_sum(values + b, static_cast<size_t>(e - b)); });
@@ -156,7 +171,7 @@ int64_t reduce_sum(const Exec& exec, const int32_t* values, int64_t n) {
 #if defined(__CUDACC__)
   if (exec.on_gpu()) {
     const auto wide = thrust::make_transform_iterator(values, ToInt64{});
-    return thrust::reduce(policy(exec), wide, wide + n, int64_t{0});
+    return with_scratch("a sum", [&] { return thrust::reduce(policy(exec), wide, wide + n, int64_t{0}); });
   }
 #endif
   const auto partial = per_piece<int64_t>(
@@ -168,8 +183,10 @@ Range reduce_range(const Exec& exec, const double* values, int64_t n) {
   constexpr double inf = std::numeric_limits<double>::infinity();
 #if defined(__CUDACC__)
   if (exec.on_gpu())
-    return {thrust::reduce(policy(exec), values, values + n, inf, thrust::minimum<double>()),
-            thrust::reduce(policy(exec), values, values + n, -inf, thrust::maximum<double>())};
+    return with_scratch("a range", [&] {
+      return Range{thrust::reduce(policy(exec), values, values + n, inf, thrust::minimum<double>()),
+                   thrust::reduce(policy(exec), values, values + n, -inf, thrust::maximum<double>())};
+    });
 #endif
   Range total{inf, -inf};
   for (const Range& r : per_piece<Range>(exec, n, [&](int64_t b, int64_t e) {
@@ -186,7 +203,9 @@ int64_t select(const Exec& exec, const uint8_t* flags, int64_t n, int32_t* indic
 #if defined(__CUDACC__)
   if (exec.on_gpu()) {
     const thrust::counting_iterator<int32_t> first(0);
-    return thrust::copy_if(policy(exec), first, first + n, flags, indices, IsSet{}) - indices;
+    return with_scratch("a selection", [&] {
+      return thrust::copy_if(policy(exec), first, first + n, flags, indices, IsSet{}) - indices;
+    });
   }
 #endif
   auto totals = per_piece<int64_t>(exec, n, [&](int64_t b, int64_t e) {

@@ -211,7 +211,11 @@ void copy_to_host(const Exec& exec, void* target, const void* source, size_t byt
 void copy_within(const Exec& exec, void* target, const void* source, size_t bytes) {
   if (bytes == 0) return;
 #if defined(__CUDACC__)
-  if (exec.on_gpu()) return copy(exec, target, source, bytes, cudaMemcpyDeviceToDevice);
+  if (exec.on_gpu()) {  // no wait: what follows on the stream finds it done
+    CUDA_CHECK(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDeviceToDevice,
+                               static_cast<cudaStream_t>(exec.stream)));
+    return;
+  }
 #endif
   std::memcpy(target, source, bytes);
   (void)exec;

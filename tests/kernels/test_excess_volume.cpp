@@ -12,6 +12,7 @@
 #include "tests/reference/excess_volume_ref.hpp"
 #include "tests/support/boundaries.hpp"
 #include "tests/support/frames.hpp"
+#include "tests/support/places.hpp"
 #include "tests/support/run_analysis.hpp"
 #include "tests/support/shared.hpp"
 #include "tests/support/systems.hpp"
@@ -80,7 +81,7 @@ TEST(ExcessVolume, VoronoiPartEqualsTheReference) {
 
 // The bicrystal of docs/entropy.md: 20 atoms less at each boundary than the perfect crystals would have.
 TEST(ExcessVolume, BicrystalOfTheDocuments) {
-  const GrainsFile file = read_grains_file(GF_SOURCE_DIR "/docs/example/sigma5.grains.json");
+  const GrainsFile file = read_grains_file(test::source_folder() + "/docs/example/sigma5.grains.json");
   PolycrystalOptions options;
   options.lattice = *file.lattice;
   options.box = *file.box;

@@ -15,6 +15,7 @@
 
 #include "host/engine.hpp"
 #include "tests/pipeline/fakes.hpp"
+#include "tests/support/places.hpp"
 #include "tests/support/temp_folder.hpp"
 
 namespace grainfield::test {
@@ -84,7 +85,7 @@ inline pid_t start(const std::vector<std::string>& arguments, const std::string&
   std::vector<char*> argv{const_cast<char*>("grainfield")};
   for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
   argv.push_back(nullptr);
-  execv(GF_BINARY_DIR "/grainfield", argv.data());
+  execv(command_path().c_str(), argv.data());
   _exit(127);
 }
 

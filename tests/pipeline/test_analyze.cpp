@@ -16,6 +16,7 @@
 #include "tests/pipeline/fakes.hpp"
 #include "tests/pipeline/runs.hpp"
 #include "tests/support/command.hpp"
+#include "tests/support/places.hpp"
 #include "tests/support/temp_folder.hpp"
 
 namespace grainfield {
@@ -84,9 +85,8 @@ TEST(Analyze, ThreadsChangeNoBit) {
 TEST(Analyze, DefaultNameLiesInTheWorkingFolder) {
   const TempFolder folder;
   trajectory(folder, "a.extxyz", 1, 4);
-  const std::string command =
-      "cd '" + folder.path() +
-      "' && '" GF_BINARY_DIR "/grainfield' analyze a.extxyz --compute density --quiet 2>/dev/null" + bulk;
+  const std::string command = "cd '" + folder.path() + "' && '" + command_path() +
+                              "' analyze a.extxyz --compute density --quiet 2>/dev/null" + bulk;
   ASSERT_EQ(std::system(command.c_str()), 0);
   EXPECT_TRUE(fs::exists(folder.file("a.extxyz.grainfield.h5")));
 }
@@ -250,7 +250,7 @@ TEST(List, KnowsEveryAnalysis) {
 TEST(List, TheReferencePageIsUpToDate) {
   const CommandResult page = grainfield("list --markdown");
   ASSERT_EQ(page.code, 0);
-  EXPECT_EQ(page.out, read_file(GF_SOURCE_DIR "/docs/analyses.md"))
+  EXPECT_EQ(page.out, read_file(source_folder() + "/docs/analyses.md"))
       << "run tools/gen/reference_page and commit docs/analyses.md";
 }
 

@@ -17,6 +17,7 @@
 
 #include "tests/pipeline/runs.hpp"
 #include "tests/support/command.hpp"
+#include "tests/support/places.hpp"
 #include "tests/support/temp_folder.hpp"
 
 namespace grainfield {
@@ -187,7 +188,7 @@ TEST(Faults, AFullFileSystemKeepsCompleteFrames) {
   const std::string input = trajectory(folder, "a.dump", 20, 5);
   ASSERT_EQ(grainfield("analyze " + input + dense + "-o " + folder.file("whole.h5")).code, 0);
   const std::string command =
-      "'" GF_BINARY_DIR "/grainfield' analyze " + input + dense + "-o " + folder.file("disk/out.h5");
+      "'" + command_path() + "' analyze " + input + dense + "-o " + folder.file("disk/out.h5");
   folder.write("script", mount + "\n" + command + " >/dev/null 2>'" + folder.file("err") + "'\n" +
                              "echo $? >'" + folder.file("code") + "'\n" + "ls '" +
                              folder.file("disk/out.h5.partial") + "' >'" + folder.file("left") + "'\n" +

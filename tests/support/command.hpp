@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "tests/support/places.hpp"
 #include "tests/support/temp_folder.hpp"
 
 namespace grainfield::test {
@@ -19,8 +20,8 @@ struct CommandResult {
 inline CommandResult grainfield(const std::string& arguments) {
   const TempFolder folder;
   const std::string out = folder.file("out"), err = folder.file("err");
-  const int status = std::system(
-      ("'" GF_BINARY_DIR "/grainfield' " + arguments + " >'" + out + "' 2>'" + err + "'").c_str());
+  const int status =
+      std::system(("'" + command_path() + "' " + arguments + " >'" + out + "' 2>'" + err + "'").c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(out), read_file(err)};
 }
 

@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <string>
 
+#include "tests/support/places.hpp"
+
 namespace grainfield::test {
 
 struct RuleCheck {
@@ -17,8 +19,8 @@ struct RuleCheck {
 // `expected`: "particles/all/density/value=2,5:3.25" and so on.
 inline RuleCheck check_h5md_rules(const std::string& path, const std::string& expected) {
   // Debian's python3-h5py belongs to /usr/bin/python3.
-  const std::string command =
-      "/usr/bin/python3 '" GF_SOURCE_DIR "/tests/io/check_h5md.py' '" + path + "' " + expected + " 2>&1";
+  const std::string command = "/usr/bin/python3 '" + source_folder() + "/tests/io/check_h5md.py' '" + path +
+                              "' " + expected + " 2>&1";
   RuleCheck check;
   FILE* pipe = popen(command.c_str(), "r");
   if (!pipe) return {77, "cannot start python3"};

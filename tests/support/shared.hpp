@@ -8,17 +8,19 @@
 #include <filesystem>
 #include <string>
 
+#include "tests/support/places.hpp"
+
 namespace grainfield::test {
 
 // Folder of the reference material, or "" where there is none. GRAINFIELD_SHARED overrides.
 inline std::string shared_folder() {
   if (const char* env = std::getenv("GRAINFIELD_SHARED")) return env;
-  const std::filesystem::path folder = std::filesystem::path(GF_SOURCE_DIR) / ".." / "shared";
+  const std::filesystem::path folder = std::filesystem::path(source_folder()) / ".." / "shared";
   return std::filesystem::exists(folder / "reference") ? folder.string() : "";
 }
 
 // Folder of the small files that every clone has.
-inline std::string data_folder() { return std::string(GF_SOURCE_DIR) + "/tests/data"; }
+inline std::string data_folder() { return source_folder() + "/tests/data"; }
 
 }  // namespace grainfield::test
 

@@ -137,6 +137,22 @@ TEST(Bench, ComparesTimesAndResults) {
   EXPECT_EQ(grainfield("bench --compare " + a + " " + write("b.json", another)).code, 3);
 }
 
+TEST(Bench, ComparesTwoProcessors) {
+  const TempFolder folder;
+  json gpu = one_result(0.01, 0, "1.23456789e+05");
+  gpu.at("devices")[0].at("device") = gpu.at("results")[0].at("device") = "cuda:0";
+  folder.write("cpu.json", one_result(1, 0, "1.23456789e+05").dump());
+  folder.write("gpu.json", gpu.dump());
+  const std::string both = folder.file("cpu.json") + " " + folder.file("gpu.json");
+  const auto same = grainfield("bench --compare " + both);
+  EXPECT_EQ(same.code, 0) << same.err;
+  EXPECT_NE(same.out.find("cuda:0"), std::string::npos) << same.out;
+  EXPECT_NE(same.out.find("1 compared"), std::string::npos) << same.out;
+  gpu.at("results")[0].at("checksum") = "1.23456999e+05";
+  folder.write("gpu.json", gpu.dump());
+  EXPECT_EQ(grainfield("bench --compare " + both).code, 5);
+}
+
 TEST(Bench, SaysWhatIsWrong) {
   const TempFolder folder;
   const auto expect = [](int code, const std::string& arguments, const std::string& words) {

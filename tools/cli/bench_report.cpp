@@ -242,9 +242,13 @@ BenchComparison compare_bench(const json& a, const json& b) {
          "ratio: time of b over that of a, +- what the spread of both makes of it\n";
   const std::vector<int> widths{17, 9, 8, 11, 11, 8, 8, 0};
   text += row({"case", "device", "atoms", "a", "b", "ratio", "+-"}, widths);
+  // Reports of one processor each, and not the same: one against the other.
+  const json &of_a = a.at("devices"), &of_b = b.at("devices");
+  const bool across = of_a.size() == 1 && of_b.size() == 1 && of_a[0].at("device") != of_b[0].at("device");
   using Key = std::tuple<std::string, std::string, int64_t>;
-  const auto key_of = [](const json& r) {
-    return Key(r.at("device"), r.at("case"), r.at("atoms").get<int64_t>());
+  const auto key_of = [across](const json& r) {
+    return Key(across ? std::string() : r.at("device").get<std::string>(), r.at("case"),
+               r.at("atoms").get<int64_t>());
   };
   std::map<Key, const json*> in_b;
   for (const json& r : b.at("results")) in_b[key_of(r)] = &r;
@@ -268,7 +272,7 @@ BenchComparison compare_bench(const json& a, const json& b) {
     if (!same)
       remark += fmt::format("  RESULTS DIFFER: {} against {}", r.at("checksum").get<std::string>(),
                             other.at("checksum").get<std::string>());
-    text += row({name, r.at("device"), count_text(r.at("atoms")), time_text(time_a), time_text(time_b),
+    text += row({name, other.at("device"), count_text(r.at("atoms")), time_text(time_a), time_text(time_b),
                  fmt::format("{:.3f}", ratio), fmt::format("{:.3f}", noise)},
                 widths);
     text.insert(text.size() - 1, remark);

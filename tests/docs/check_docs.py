@@ -50,7 +50,7 @@ def check_paths():
 
 
 def check_tests():
-    sources = "\n".join(p.read_text() for p in ROOT.glob("tests/*/test_*.cpp"))
+    sources = "\n".join(p.read_text() for p in ROOT.glob("tests/*/test_*.c*"))
     tests = {f"{a}.{b}" for a, b in re.findall(r"\bTEST(?:_F|_P)?\((\w+),\s*(\w+)\)", sources)}
     suites = {t.split(".")[0] for t in tests}
     document = (ROOT / "tests/README.md").read_text()

@@ -110,7 +110,7 @@ TEST(Coordination, EqualsTheReference) {
   for (const Box& box : boxes) {
     const Frame frame = test::ideal_gas(box, 90, seed++);
     const std::vector<int32_t> expected = reference::coordination(frame, 2.66, 3.45);
-    for (const Exec& exec : test::cpu_executions()) {
+    for (const Exec& exec : test::executions()) {
       RunContext run;
       run.exec = exec;
       EXPECT_EQ(run_analysis("coordination", frame, fixed, run).field("coordination").integer, expected);

@@ -29,7 +29,7 @@ using test::smooth_eam;
 constexpr double rounding = 2e-13;
 
 std::vector<Exec> executions() {
-  std::vector<Exec> all = test::cpu_executions();
+  std::vector<Exec> all = test::executions();
   for (const Simd simd : {Simd::avx2, Simd::portable}) {
     Exec narrow;
     narrow.simd = simd;

@@ -39,11 +39,13 @@ std::vector<Schedule> schedules() {
   avx2.simd = Simd::avx2;
   portable.simd = Simd::portable;
   four.threads = 4;
-  return {{"plain", plain},
-          {"lanes", wide},
-          {"lanes, AVX2", avx2},
-          {"lanes, portable", portable},
-          {"lanes, 4 threads", four}};
+  std::vector<Schedule> all{{"plain", plain},
+                            {"lanes", wide},
+                            {"lanes, AVX2", avx2},
+                            {"lanes, portable", portable},
+                            {"lanes, 4 threads", four}};
+  for (const Exec& gpu : test::gpu_executions()) all.push_back({"GPU", gpu});
+  return all;
 }
 
 double largest(const std::vector<Vec3>& v) {

@@ -88,7 +88,7 @@ TEST(Rdf, EqualsTheReference) {
   for (const Box& box : boxes) {
     const Frame frame = test::ideal_gas(box, 90, seed++, 3);
     const std::vector<int64_t> expected = reference::pair_counts(frame, 7.5, 75);
-    for (const Exec& exec : test::cpu_executions()) {
+    for (const Exec& exec : test::executions()) {
       RunContext run;
       run.exec = exec;
       const AnalysisRun rdf = run_analysis("rdf", frame, coarse, run);
@@ -175,7 +175,7 @@ TEST(Rdf, AnyNumberOfSlabsThreadsAndSchedules) {
         test::ideal_gas(Box({18, 0, 0}, {3, 15, 0}, {-2, 4, 300}, {}, true, true, periodic), 7000, 6, 2);
     const AnalysisRun whole = run_analysis("rdf", frame, coarse);
     EXPECT_EQ(whole.n_slabs, 1);
-    for (const Exec& exec : test::cpu_executions())
+    for (const Exec& exec : test::executions())
       for (const int64_t limit : {int64_t{0}, int64_t{1'900'000}}) {
         RunContext run;
         run.exec = exec;

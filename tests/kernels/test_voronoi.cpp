@@ -258,7 +258,7 @@ TEST(Voronoi, EqualsTheReference) {
     expect_reference(frame, first, c.images, {}, 1e-12);
     EXPECT_NEAR(sum_of(first.field("voronoi_volume").real) / c.box.volume(), 1, 1e-12);
     for (const Simd simd : {Simd::portable, Simd::avx2, Simd::avx512})
-      for (Exec exec : test::cpu_executions()) {
+      for (Exec exec : test::executions()) {
         exec.simd = simd;
         RunContext run;
         run.exec = exec;

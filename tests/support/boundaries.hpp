@@ -14,6 +14,7 @@
 #include "host/frame.hpp"
 #include "io/reader.hpp"
 #include "tests/support/gzip_lines.hpp"
+#include "tests/support/systems.hpp"
 
 namespace grainfield::test {
 
@@ -115,7 +116,9 @@ inline FrameResults run_engine(const std::string& analysis, const Frame& frame, 
     else
       requests.push_back({name, given, true});
   requests.insert(requests.begin(), wanted);
-  return Analyzer(requests, run).analyze(frame);
+  RunContext there = run;
+  if (!run.potential) there.exec = on_test_device(run.exec);
+  return Analyzer(requests, there).analyze(frame);
 }
 inline RunContext bulk_of(Structure structure, double a, int threads = 1) {
   RunContext run;

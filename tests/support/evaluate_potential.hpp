@@ -54,9 +54,10 @@ inline Evaluation evaluate_potential(const Potential& potential, const std::vect
   list.build(batch, cutoff);
   const auto n_local = static_cast<size_t>(batch.n_local()), n_total = static_cast<size_t>(batch.n_total());
   const auto n = static_cast<size_t>(potential.n_coefficients());
-  Buffer<double> energy(exec, static_cast<int64_t>(n_local)), force(exec, static_cast<int64_t>(3 * n_total)),
-      virial(exec, static_cast<int64_t>(6 * n_total)), grade(exec, static_cast<int64_t>(n_local)),
-      gradient(exec, demand.gradient ? static_cast<int64_t>(n_local * n) : 0);
+  const auto size = [](bool wanted, size_t count) { return wanted ? static_cast<int64_t>(count) : 0; };
+  Buffer<double> energy(exec, size(demand.energy, n_local)), force(exec, size(demand.force, 3 * n_total)),
+      virial(exec, size(demand.virial, 6 * n_total)), grade(exec, size(demand.grade, n_local)),
+      gradient(exec, size(demand.gradient, n_local * n));
   std::vector<double> sums(frames.size() * n);
   PotentialOutput output;
   if (demand.energy) output.energy = energy.data();

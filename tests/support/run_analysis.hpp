@@ -8,6 +8,7 @@
 
 #include "host/analysis.hpp"
 #include "host/registry.hpp"
+#include "tests/support/systems.hpp"
 
 namespace grainfield::test {
 
@@ -28,10 +29,12 @@ using Given = std::vector<std::pair<std::string, std::string>>;
 inline int run_analysis(const AnalysisEntry& entry, const Frame& frame, const RunContext& run,
                         const Given& given, FrameResults& results) {
   int n_slabs = 0;
+  RunContext there = run;
+  if (!run.potential) there.exec = on_test_device(run.exec);  // a potential is on its processor already
   results.n_atoms = frame.n_atoms();
   results.box = frame.box;
-  FrameContext context(frame, results, run);
-  const auto analysis = entry.make(Parameters(entry.info, given), run);
+  FrameContext context(frame, results, there);
+  const auto analysis = entry.make(Parameters(entry.info, given), there);
   analysis->begin(context);
   if (analysis->needs().reach > 0 || analysis->needs().cutoff > 0)
     context.for_each_slab(analysis->needs(), [&](const SlabContext& slab) {

@@ -4,10 +4,12 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <random>
 #include <vector>
 
 #include "host/build_crystal.hpp"
+#include "host/devices.hpp"
 #include "host/frame.hpp"
 #include "kernels/core/exec.hpp"
 
@@ -67,13 +69,28 @@ inline Frame rotated(Frame frame) {
   return frame;
 }
 
-// All ways to run a kernel on the CPU.
-inline std::vector<Exec> cpu_executions() {
+// The first usable GPU; none on a machine without one.
+inline std::vector<Exec> gpu_executions() {
+  static const bool there = why_no_gpu().empty();
+  if (!there) return {};
+  return {choose_device("cuda", 2)};
+}
+
+// All ways to run a kernel: on the CPU, and on a GPU where there is one.
+inline std::vector<Exec> executions() {
   Exec one, four, plain;
   four.threads = 4;
   plain.plain = true;
   plain.threads = 2;
-  return {one, four, plain};
+  std::vector<Exec> all{one, four, plain};
+  for (const Exec& gpu : gpu_executions()) all.push_back(gpu);
+  return all;
+}
+
+// Where what names no processor runs: on the CPU, or where GRAINFIELD_TEST_DEVICE says.
+inline Exec on_test_device(const Exec& exec) {
+  const char* device = std::getenv("GRAINFIELD_TEST_DEVICE");
+  return device ? choose_device(device, exec.threads) : exec;
 }
 
 }  // namespace grainfield::test

@@ -5,8 +5,9 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 find_program(GRAINFIELD_CCACHE ccache)
 if(GRAINFIELD_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${GRAINFIELD_CCACHE})
-  set(CMAKE_CUDA_COMPILER_LAUNCHER ${GRAINFIELD_CCACHE})
 endif()
+# Beside every object: what its kernels take of the processor, for tools/gen/kernel_resources.
+set(CMAKE_CUDA_COMPILER_LAUNCHER ${CMAKE_CURRENT_LIST_DIR}/keep_resources.sh ${CMAKE_CXX_COMPILER_LAUNCHER})
 
 if(GRAINFIELD_CUDA)
   # sm_90 machine code for Hopper; compute_80 PTX for every other GPU since Ampere.
@@ -44,7 +45,7 @@ if(GRAINFIELD_CUDA)
   # CMake 3.25 does not know nvcc 13's C++20 mode: ask for it in words.
   # fmt 9 gives up constexpr under nvcc, which its C++20 parts then lack: tell it that nvcc has it.
   target_compile_options(grainfield_settings INTERFACE
-    $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 -DFMT_CONSTEVAL= -DFMT_USE_CONSTEXPR=1 -Xcompiler=-Wall$<COMMA>-Wno-unknown-pragmas -lineinfo>)
+    $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 -DFMT_CONSTEVAL= -DFMT_USE_CONSTEXPR=1 -Xcompiler=-Wall$<COMMA>-Wno-unknown-pragmas -lineinfo -Xptxas=-v>)
 endif()
 if(GRAINFIELD_SANITIZE STREQUAL "address")
   set(flags -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)

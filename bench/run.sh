@@ -3,7 +3,7 @@
 # bench/results/<machine>/<date>-<commit>.json.
 #   bench/run.sh [MACHINE] [Google Benchmark options]     MACHINE: a name for the folder (default: the CPU's)
 #   bench/run.sh my-desktop --benchmark_filter=neighbor --benchmark_repetitions=5
-# PRESET=cuda and --device=cuda measure a GPU (see bench/gpu.sh).
+# PRESET=cuda and --device=cuda measure a GPU (see bench/gpu_check.sh).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

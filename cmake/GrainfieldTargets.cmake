@@ -15,6 +15,10 @@ if(GRAINFIELD_CUDA)
     set(CMAKE_CUDA_ARCHITECTURES "90-real;80-virtual")
   endif()
   enable_language(CUDA)
+  # Programs find the libraries of a bundle (bench/make_bundle.sh) beside them, and so do these libraries: RPATH,
+  # because RUNPATH does not pass on.
+  set(CMAKE_BUILD_RPATH "$ORIGIN/../lib")
+  add_link_options(-Wl,--disable-new-dtags)
   find_package(CUDAToolkit 12.0 REQUIRED)
 endif()
 

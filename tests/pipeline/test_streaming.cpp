@@ -212,12 +212,18 @@ TEST(BenchStreaming, ReportsStagesAndCuts) {
   EXPECT_NEAR(s.at("over_slowest").get<double>(), wall / slowest, 1e-9);
   EXPECT_NEAR(s.at("over_bound").get<double>(), wall / std::max(slowest, shared), 1e-9);
   std::map<std::string, int> count;
+  std::map<std::string, double> busy;
   for (const json& e : s.at("timeline")) {
-    EXPECT_LE(e.at("start").get<double>(), e.at("stop").get<double>());
-    EXPECT_LE(e.at("stop").get<double>(), wall);
+    const double start = e.at("start"), stop = e.at("stop");
+    EXPECT_LE(start, stop);
+    EXPECT_LE(stop, wall);
+    busy[e.at("stage")] += stop - start;
     if (e.at("frame") >= 0) ++count[e.at("stage")];
   }
-  for (const char* stage : {"read", "compute", "write"}) EXPECT_EQ(count[stage], 12) << stage;
+  for (const char* stage : {"read", "compute", "write"}) {
+    EXPECT_EQ(count[stage], 12) << stage;
+    EXPECT_NEAR(s.at("busy_s").at(stage).get<double>(), busy[stage], 1e-9) << stage;
+  }
   ASSERT_EQ(report.at("cut").size(), 1u);
   const json &c = report.at("cut")[0], &plan = c.at("plan");
   EXPECT_GE(c.at("slabs"), 4);

@@ -214,11 +214,12 @@ json measure_streaming(const std::string& name, const StreamingInput& in) {
 
   const std::pair<const char*, Spent> stages[] = {
       {"read", reading}, {"compute", computing}, {"write", writing}};
-  json alone;
+  json alone, busy;
   double total = 0, slowest = 0;
   std::string name_of_slowest;
   for (const auto& [stage, spent] : stages) {
     alone[stage] = spent_json(spent);
+    busy[stage] = busy_seconds(whole.events, stage);
     total += spent.work;
     if (spent.wall > slowest) slowest = spent.wall, name_of_slowest = stage;
   }
@@ -237,6 +238,7 @@ json measure_streaming(const std::string& name, const StreamingInput& in) {
           {"cores", cores},
           {"alone", alone},
           {"whole", spent_json(whole.spent)},
+          {"busy_s", busy},
           {"slowest", name_of_slowest},
           {"slowest_s", slowest},
           {"work_over_cores_s", total / cores},
@@ -316,6 +318,11 @@ std::string streaming_table(const json& report) {
         "cores ({:.3f} s)\n",
         s.at("over_slowest").get<double>(), s.at("slowest").get<std::string>(),
         s.at("over_bound").get<double>(), s.at("work_over_cores_s").get<double>());
+    text += "at work in the whole:";
+    for (const char* stage : {"read", "compute", "write"})
+      text += fmt::format(" {} {:.0f} %", stage,
+                          100 * s.at("busy_s").at(stage).get<double>() / whole.at("wall_s").get<double>());
+    text += " of the time\n";
     if (s.at("copy_in_s").get<double>() > 0)
       text += fmt::format("of compute, copies to the GPU took {:.3f} s, back {:.3f} s\n",
                           s.at("copy_in_s").get<double>(), s.at("copy_out_s").get<double>());

@@ -12,32 +12,9 @@
 #include "host/frame.hpp"
 #include "host/kernel_costs.hpp"
 #include "kernels/core/exec.hpp"
+#include "tools/cli/bench_checksum.hpp"
 
 namespace grainfield {
-
-// What a kernel yielded, as a text that rounding hardly changes: sums of all real numbers, each with a weight
-// of its place, to a few significant digits, and a hash of all integers. "1.23456789e+05 8f0c...".
-class BenchChecksum {
- public:
-  explicit BenchChecksum(int digits = 9) : digits_(digits) {}
-  // Values of one array in the order of the snapshot.
-  void add(const std::vector<double>& values);
-  void add(const std::vector<int32_t>& values) { add_integers(values); }
-  void add(const std::vector<int64_t>& values) { add_integers(values); }
-  std::string text() const;
-
- private:
-  template <class T>
-  void add_integers(const std::vector<T>& values);
-  void mix(uint64_t value);
-  int digits_;
-  double sum_ = 0;
-  bool has_real_ = false, has_integer_ = false;
-  uint64_t hash_ = 0x9e3779b97f4a7c15ull;
-};
-
-// Whether two such texts stand for the same results: the sums differ by at most one unit of their last digit.
-bool same_checksum(const std::string& a, const std::string& b);
 
 // Numbers of a result by their names: sums, and with "by_place" placed_sum().
 using BenchNumbers = std::vector<std::pair<std::string, double>>;

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "host/error.hpp"
-#include "tools/cli/bench_cases.hpp"
+#include "tools/cli/bench_checksum.hpp"
 #include "tools/cli/bench_peers.hpp"
 
 namespace grainfield {
@@ -302,6 +302,7 @@ json read_bench_report(const std::string& path) {
     for (const json& r : report.at("results"))
       if (!(r.at("seconds").at("median").get<double>() > 0))
         throw std::invalid_argument("a time that is not > 0");
+    compare_bench(report, report);  // it has all that a comparison takes
   } catch (const std::exception& error) {
     throw InputError(fmt::format("{}: expected a report of `grainfield bench -o` ({}), found {}", path,
                                  bench_schema, error.what()));

@@ -16,16 +16,21 @@ using h5::File;
 
 std::string first(const std::vector<std::string>& values) { return values.empty() ? "" : values[0]; }
 
-// Elements below a group: groups with a value, and bare datasets that are not part of one.
-void collect(const File& file, const std::string& group, std::vector<H5mdItem>& items) {
+// Elements below a group: groups with a value, and bare datasets that are not part of one. A damaged file may
+// hold groups inside themselves: `visits` counts them.
+void collect(const File& file, const std::string& group, std::vector<H5mdItem>& items, int& visits) {
+  constexpr int most_visits = 10'000, most_levels = 32;
   if (!h5::exists(file, group)) return;
+  if (++visits > most_visits || std::count(group.begin(), group.end(), '/') > most_levels)
+    file.refuse(group,
+                fmt::format("expected at most {} groups, {} inside each other", most_visits, most_levels));
   for (const std::string& name : h5::children(file, group)) {
     const std::string path = group + "/" + name;
     const bool is_group = h5::is_group(file, path);
     const std::string value = path + "/value";
     const bool timed = is_group && h5::exists(file, value) && !h5::is_group(file, value);
     if (is_group && !timed) {
-      collect(file, path, items);
+      collect(file, path, items, visits);
       continue;
     }
     H5mdItem item;
@@ -44,7 +49,8 @@ template <class T>
 std::vector<T> column(const File& file, const std::string& path, h5::Type memory) {
   if (!h5::exists(file, path)) return {};
   const Dataset d = Dataset::open(file, path);
-  if (d.dims().size() != 1 || d.dims()[0] > (hsize_t{1} << 32)) return {};
+  if (d.dims().size() != 1) return {};
+  d.expect_stored(file, d.dims());
   std::vector<T> values(d.dims()[0]);
   d.read(file, {0}, d.dims(), memory, values.data());
   return values;
@@ -67,11 +73,12 @@ H5mdContents h5md_contents(const std::string& path) {
   H5mdContents contents;
   contents.creator = first(h5::text_attribute(file, "/h5md/creator", "name"));
   contents.creator_version = first(h5::text_attribute(file, "/h5md/creator", "version"));
+  int visits = 0;
   if (h5::exists(file, "/particles")) {
     for (const std::string& name : h5::children(file, "/particles")) {
       const std::string group = "/particles/" + name;
       std::vector<H5mdItem> items;
-      collect(file, group, items);
+      collect(file, group, items, visits);
       for (H5mdItem& item : items) {
         const std::string rest = item.path.substr(group.size() + 1);
         contents.has_positions = contents.has_positions || rest == "position";
@@ -80,9 +87,9 @@ H5mdContents h5md_contents(const std::string& path) {
       }
     }
   }
-  collect(file, "/observables", contents.observables);
+  collect(file, "/observables", contents.observables, visits);
   std::vector<H5mdItem> grids;
-  collect(file, "/grids", grids);
+  collect(file, "/grids", grids, visits);
   for (H5mdItem& grid : grids)
     if (grid.dims.size() == 4) contents.grids.push_back(std::move(grid));
 

@@ -35,8 +35,6 @@ struct StoredElement {
   Dims item() const { return {value.dims().begin() + (timed ? 1 : 0), value.dims().end()}; }
 };
 
-constexpr hsize_t largest_packing = 1100;  // deflate packs no denser than 1032 : 1
-
 class H5mdReader final : public Reader {
  public:
   H5mdReader(const std::string& path, const ReadOptions& options) : options_(options) {
@@ -98,7 +96,7 @@ class H5mdReader final : public Reader {
                        position_.value.dims().size()));
     n_slots_ = shape[0];
     n_frames_ = position_.rows();
-    guard(position_);
+    position_.value.expect_stored(file_, position_.item());
     length_factor_ = factor(position_, "a length");
     open_species();
     id_ = optional("id");
@@ -124,7 +122,7 @@ class H5mdReader final : public Reader {
       if (auto column = optional(name)) {
         const Dims item = column->item();
         if (item.empty() || item[0] != n_slots_) continue;  // not one value per atom
-        guard(*column);
+        column->value.expect_stored(file_, item);
         columns_.push_back(std::move(*column));
       }
     }
@@ -172,7 +170,7 @@ class H5mdReader final : public Reader {
 
   void read_times(StoredElement& e) const {
     const hsize_t n = e.value.dims()[0];
-    if (n > (hsize_t{1} << 40)) fail(fmt::format("{}: expected a number of frames, found {}", e.path, n));
+    e.value.expect_stored(file_, {n});
     e.step.clear();
     if (h5::exists(file_, e.path + "/step")) {
       const Dataset step = Dataset::open(file_, e.path + "/step");
@@ -180,8 +178,13 @@ class H5mdReader final : public Reader {
         int64_t increment = 0;
         step.read(file_, {}, {}, Type::int64, &increment);
         const auto offset = h5::integer_attribute(file_, e.path + "/step", "offset");
-        for (hsize_t k = 0; k < n; ++k)
-          e.step.push_back((offset.empty() ? 0 : offset[0]) + static_cast<int64_t>(k) * increment);
+        int64_t at = offset.empty() ? 0 : offset[0];
+        for (hsize_t k = 0; k < n; ++k) {
+          e.step.push_back(at);
+          if (k + 1 < n && __builtin_add_overflow(at, increment, &at))
+            fail(fmt::format("{}/step: expected steps that fit in 64 bits, found an increment of {}", e.path,
+                             increment));
+        }
       } else {
         check_length(e.path + "/step", step, n);
         e.step.resize(n);
@@ -215,16 +218,6 @@ class H5mdReader final : public Reader {
                        d.dims().size() == 1 ? d.dims()[0] : 0));
   }
 
-  // A damaged header may claim any size: memory is only taken for what the file can hold.
-  void guard(const StoredElement& e) const {
-    hsize_t limit = largest_packing * (H5Dget_storage_size(e.value.id()) + (1 << 20));
-    for (const hsize_t d : e.item()) {
-      if (d > limit)
-        fail(fmt::format("{}: the file is too short for {} atoms (truncated?)", e.path, n_slots_));
-      limit /= std::max<hsize_t>(1, d);
-    }
-  }
-
   double factor(const StoredElement& e, const char* kind) const {
     const double f = h5::unit_factor(e.unit);
     if (f == 0)
@@ -239,6 +232,7 @@ class H5mdReader final : public Reader {
     if (!h5::exists(file_, path)) return;
     const Dataset d = Dataset::open(file_, path);
     if (d.dims() != Dims{n_frames_}) return;
+    d.expect_stored(file_, d.dims());
     values.resize(n_frames_);
     d.read(file_, {0}, {n_frames_}, memory, values.data());
   }
@@ -274,6 +268,9 @@ class H5mdReader final : public Reader {
     edges_ = optional("box/edges");
     origin_ = optional("box/origin");
     periodic_ = optional("box/periodic");
+    for (const auto& e : {&origin_, &periodic_})
+      if (*e && (*e)->item() != Dims{3})
+        fail(fmt::format("{}: expected 3 values for each frame, found another shape", (*e)->path));
     if (!edges_) return;
     const Dims item = edges_->item();
     if (!(item == Dims{3} || item == Dims{3, 3}))

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "host/error.hpp"
+#include "host/limits.hpp"
 
 namespace grainfield::h5 {
 
@@ -18,26 +19,64 @@ constexpr hsize_t chunk_bytes =
 constexpr hsize_t small_row_bytes = 1 << 16;  // rows below this share a chunk with the following frames
 constexpr unsigned deflate_level = 3;
 
-// The first line of HDF5's error stack, where the trouble began.
-std::string innermost_reason() {
-  std::string reason;
+// Where HDF5's trouble began: the first line of its error stack, which is cleared.
+struct Reason {
+  std::string text;
+  bool no_memory = false;
+};
+
+Reason innermost_reason() {
+  Reason reason;
   H5Ewalk2(
       H5E_DEFAULT, H5E_WALK_UPWARD,
       [](unsigned n, const H5E_error2_t* error, void* out) -> herr_t {
-        if (n == 0 && error->desc) *static_cast<std::string*>(out) = error->desc;
+        if (n != 0) return 0;
+        auto& first = *static_cast<Reason*>(out);
+        first.no_memory = error->min_num == H5E_NOSPACE || error->min_num == H5E_CANTALLOC;
+        try {
+          if (error->desc) first.text = error->desc;
+        } catch (const std::bad_alloc&) {
+          first.no_memory = true;
+        }
         return 0;
       },
       &reason);
   H5Eclear2(H5E_DEFAULT);
   // Low-level failures read "file write failed: time = ..., errno = 28, error message = 'No space left on
   // device', ...".
-  const size_t at = reason.find("error message = '");
+  const size_t at = reason.text.find("error message = '");
   if (at != std::string::npos) {
     const size_t begin = at + std::char_traits<char>::length("error message = '");
-    return reason.substr(begin, reason.find('\'', begin) - begin);
+    reason.text = reason.text.substr(begin, reason.text.find('\'', begin) - begin);
   }
-  return reason.empty() ? "no reason given" : reason;
+  if (reason.text.empty()) reason.text = "no reason given";
+  return reason;
 }
+
+// An answer of HDF5 below 0 means that there is nothing, or that it could not look for want of memory.
+template <class Answer>
+Answer unless_out_of_memory(const File& file, const std::string& object, Answer answer) {
+  if (answer >= 0) return answer;
+  const Reason reason = innermost_reason();
+  if (reason.no_memory)
+    throw ResourceError(
+        fmt::format("{}, {}: not enough memory to read: {}", file.path(), object, reason.text));
+  return answer;
+}
+
+// Keeps a name that HDF5 hands to a callback. No exception may pass through HDF5.
+herr_t keep_name(void* names, const char* name) noexcept {
+  try {
+    static_cast<std::vector<std::string>*>(names)->emplace_back(name);
+    return 0;
+  } catch (const std::bad_alloc&) {
+    return -1;
+  }
+}
+
+// Where an allocation fails HDF5 1.10 may crash in its own clean-up: see first that there is room for what it
+// takes beside the data, caches of chunks and tables.
+void expect_room() { expect_address_space(size_t{48} << 20, "HDF5"); }
 
 hid_t memory_type(Type type) {
   switch (type) {
@@ -56,8 +95,8 @@ hid_t memory_type(Type type) {
 // Variable-length UTF-8.
 Handle text_type() {
   Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
-  H5Tset_size(type.get(), H5T_VARIABLE);
-  H5Tset_cset(type.get(), H5T_CSET_UTF8);
+  if (H5Tset_size(type.get(), H5T_VARIABLE) < 0 || H5Tset_cset(type.get(), H5T_CSET_UTF8) < 0)
+    throw ResourceError("HDF5 cannot make a type of text: " + innermost_reason().text);
   return type;
 }
 
@@ -76,6 +115,21 @@ Handle file_type(Type type) {
 }
 
 size_t type_bytes(Type type) { return type == Type::int32 ? 4 : type == Type::text ? 16 : 8; }
+
+// What so many stored bytes may hold at most: deflate packs no denser than 1032 : 1, and a little may be fill
+// values that are not stored.
+hsize_t largest_unpacked(hsize_t stored) {
+  constexpr hsize_t packing = 1100, unstored = 1 << 20;
+  return stored < std::numeric_limits<hsize_t>::max() / packing - unstored ? stored * packing + unstored
+                                                                           : stored;
+}
+
+// Whether the dimensions hold at most so many.
+bool holds_at_most(const Dims& dims, hsize_t limit) {
+  if (std::find(dims.begin(), dims.end(), 0) != dims.end()) return true;
+  for (const hsize_t d : dims) limit /= d;
+  return limit > 0;
+}
 
 hsize_t product(const Dims& dims) {
   hsize_t n = 1;
@@ -122,7 +176,13 @@ Handle open_attribute(const File& file, const std::string& object, const std::st
                    H5Aclose);
   if (!attribute) file.fail(fmt::format("{} attribute {}", object, name), "cannot open");
   const Handle space(H5Aget_space(attribute.get()), H5Sclose);
-  n = static_cast<size_t>(std::max<hssize_t>(0, H5Sget_simple_extent_npoints(space.get())));
+  const hssize_t found = std::max<hssize_t>(0, H5Sget_simple_extent_npoints(space.get()));
+  constexpr hsize_t most_bytes = 64 << 20;  // names of species and columns take a few kilobytes
+  if (H5Aget_storage_size(attribute.get()) > most_bytes || static_cast<hsize_t>(found) > most_bytes)
+    file.refuse(fmt::format("{} attribute {}", object, name),
+                fmt::format("expected a few values, found {} in {} bytes", found,
+                            H5Aget_storage_size(attribute.get())));
+  n = static_cast<size_t>(found);
   return attribute;
 }
 
@@ -170,6 +230,7 @@ std::unique_lock<std::recursive_mutex> lock() {
   static std::recursive_mutex mutex;
   std::unique_lock<std::recursive_mutex> held(mutex);
   static const bool quiet = [] {
+    expect_room();
     // Files are closed by their owners; a clean-up at exit would try once more what a full disk refused.
     H5dont_atexit();
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
@@ -180,6 +241,7 @@ std::unique_lock<std::recursive_mutex> lock() {
 }
 
 File File::create(const std::string& path) {
+  expect_room();
   File file;
   file.path_ = file.name_ = path;
   file.handle_ = Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose);
@@ -188,6 +250,7 @@ File File::create(const std::string& path) {
 }
 
 File File::open(const std::string& path) {
+  expect_room();
   File file;
   file.path_ = file.name_ = path;
   file.reading_ = true;
@@ -198,14 +261,22 @@ File File::open(const std::string& path) {
 
 void File::close() {
   if (!handle_) return;
+  if (!reading_) expect_room();
   const bool flushed = reading_ || H5Fflush(handle_.get(), H5F_SCOPE_GLOBAL) >= 0;
   if (!flushed) fail("", "cannot write");
   if (!handle_.reset()) fail("", "cannot write");
 }
 
 void File::fail(const std::string& object, const std::string& what) const {
-  const std::string message =
-      fmt::format("{}{}{}: {}: {}", name_, object.empty() ? "" : ", ", object, what, innermost_reason());
+  const Reason reason = innermost_reason();
+  if (reason.no_memory)
+    throw ResourceError(fmt::format("{}{}{}: {}: not enough memory: {}", name_, object.empty() ? "" : ", ",
+                                    object, what, reason.text));
+  refuse(object, fmt::format("{}: {}", what, reason.text));
+}
+
+void File::refuse(const std::string& object, const std::string& what) const {
+  const std::string message = fmt::format("{}{}{}: {}", name_, object.empty() ? "" : ", ", object, what);
   if (reading_) throw InputError(message);
   throw ResourceError(message);
 }
@@ -214,8 +285,11 @@ bool exists(const File& file, const std::string& path) {
   // H5Lexists wants every group on the way to exist.
   for (size_t at = path.find('/', 1);; at = path.find('/', at + 1)) {
     const std::string part = path.substr(0, at);
-    if (part.size() > 1 && H5Lexists(file.id(), part.c_str(), H5P_DEFAULT) <= 0) return false;
-    if (at == std::string::npos) return H5Oexists_by_name(file.id(), path.c_str(), H5P_DEFAULT) > 0;
+    if (part.size() > 1 &&
+        unless_out_of_memory(file, part, H5Lexists(file.id(), part.c_str(), H5P_DEFAULT)) <= 0)
+      return false;
+    if (at == std::string::npos)
+      return unless_out_of_memory(file, path, H5Oexists_by_name(file.id(), path.c_str(), H5P_DEFAULT)) > 0;
   }
 }
 
@@ -229,10 +303,7 @@ std::vector<std::string> children(const File& file, const std::string& group) {
   const Handle owner(H5Gopen2(file.id(), group.c_str(), H5P_DEFAULT), H5Gclose);
   if (!owner) file.fail(group, "expected a group");
   std::vector<std::string> names;
-  const auto add = [](hid_t, const char* name, const H5L_info_t*, void* out) -> herr_t {
-    static_cast<std::vector<std::string>*>(out)->emplace_back(name);
-    return 0;
-  };
+  const auto add = [](hid_t, const char* name, const H5L_info_t*, void* out) { return keep_name(out, name); };
   if (H5Literate(owner.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, add, &names) < 0)
     file.fail(group, "cannot list");
   return names;
@@ -258,6 +329,7 @@ Dataset Dataset::open(const File& file, const std::string& path) {
   if (!d.handle_) file.fail(path, "expected a dataset");
   const Handle space(H5Dget_space(d.id()), H5Sclose);
   const Handle type(H5Dget_type(d.id()), H5Tclose);
+  if (!space || !type) file.fail(path, "cannot open");
   const int rank = H5Sget_simple_extent_ndims(space.get());
   if (rank < 0) file.fail(path, "expected an array");
   d.dims_.resize(static_cast<size_t>(rank));
@@ -283,6 +355,7 @@ Dataset Dataset::open(const File& file, const std::string& path) {
 
 Dataset Dataset::create(const File& file, const std::string& path, Type type, const Dims& first_dims,
                         bool compress) {
+  expect_room();
   Dataset d;
   d.path_ = path;
   d.type_ = type;
@@ -295,12 +368,13 @@ Dataset Dataset::create(const File& file, const std::string& path, Type type, co
   H5Pset_chunk(plan.get(), static_cast<int>(chunk.size()), chunk.data());
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const int64_t minus_one = -1;
-  if (type == Type::real) H5Pset_fill_value(plan.get(), H5T_NATIVE_DOUBLE, &nan);
-  if (type == Type::int32 || type == Type::int64) H5Pset_fill_value(plan.get(), H5T_NATIVE_INT64, &minus_one);
-  if (compress && type != Type::text) {
-    H5Pset_shuffle(plan.get());
-    H5Pset_deflate(plan.get(), deflate_level);
-  }
+  bool planned = true;
+  if (type == Type::real) planned = H5Pset_fill_value(plan.get(), H5T_NATIVE_DOUBLE, &nan) >= 0;
+  if (type == Type::int32 || type == Type::int64)
+    planned = H5Pset_fill_value(plan.get(), H5T_NATIVE_INT64, &minus_one) >= 0;
+  if (compress && type != Type::text)
+    planned = planned && H5Pset_shuffle(plan.get()) >= 0 && H5Pset_deflate(plan.get(), deflate_level) >= 0;
+  if (!planned) file.fail(path, "cannot create");
   const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
   H5Pset_create_intermediate_group(links.get(), 1);
   const Handle stored = file_type(type);
@@ -332,6 +406,25 @@ void Dataset::write_fixed(const File& file, const std::string& path, const std::
   write_fixed(file, path, Type::text, {values.size()}, values.data());
 }
 
+void Dataset::expect_stored(const File& file, const Dims& count) const {
+  const hsize_t limit = largest_unpacked(H5Dget_storage_size(id()));
+  if (!holds_at_most(count, limit))
+    file.refuse(path_,
+                fmt::format("the file is too short for {} values (truncated?)", fmt::join(count, " x ")));
+  // HDF5 itself takes memory for whole chunks, and for elements as wide as their type.
+  const Handle plan(H5Dget_create_plist(id()), H5Pclose);
+  const Handle stored(H5Dget_type(id()), H5Tclose);
+  const hsize_t width = std::max<hsize_t>(1, H5Tget_size(stored.get()));
+  Dims chunk(dims_.size() + 1, width);
+  if (H5Pget_layout(plan.get()) == H5D_CHUNKED &&
+      H5Pget_chunk(plan.get(), static_cast<int>(dims_.size()), chunk.data()) >= 0 &&
+      !holds_at_most(chunk, limit + (chunk_bytes << 4)))
+    file.refuse(path_, fmt::format("the file is too short for its chunks of {} bytes (truncated?)",
+                                   fmt::join(chunk, " x ")));
+  if (width > (1 << 16) && !holds_at_most({product(count), width}, limit))
+    file.refuse(path_, fmt::format("the file is too short for values of {} bytes (truncated?)", width));
+}
+
 void Dataset::grow(const File& file, const Dims& at_least) {
   if (at_least.size() != dims_.size())
     file.fail(path_, "the number of dimensions changes from frame to frame");
@@ -345,6 +438,7 @@ void Dataset::grow(const File& file, const Dims& at_least) {
 void Dataset::transfer(const File& file, const Dims& offset, const Dims& count, hid_t memory, void* data,
                        bool write) const {
   if (product(count) == 0) return;
+  expect_room();
   const Handle space(H5Dget_space(id()), H5Sclose);
   Handle block;
   if (!dims_.empty()) {
@@ -379,6 +473,7 @@ void Dataset::write_text(const File& file, const Dims& offset, const Dims& count
 std::vector<std::string> Dataset::read_text(const File& file, const Dims& offset, const Dims& count) const {
   const Handle stored(H5Dget_type(id()), H5Tclose);
   const Dims shape = dims_.empty() ? Dims{1} : count;
+  expect_stored(file, shape);
   const Handle block(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), H5Sclose);
   bool ok = false;
   std::vector<std::string> text = read_strings(
@@ -469,16 +564,14 @@ void set_attribute(const File& file, const std::string& object, const std::strin
 }
 
 bool has_attribute(const File& file, const std::string& object, const std::string& name) {
-  return H5Aexists_by_name(file.id(), object.c_str(), name.c_str(), H5P_DEFAULT) > 0;
+  return unless_out_of_memory(file, object,
+                              H5Aexists_by_name(file.id(), object.c_str(), name.c_str(), H5P_DEFAULT)) > 0;
 }
 
 std::vector<std::string> attribute_names(const File& file, const std::string& object) {
   const Handle owner = open_object(file, object);
   std::vector<std::string> names;
-  const auto add = [](hid_t, const char* name, const H5A_info_t*, void* out) -> herr_t {
-    static_cast<std::vector<std::string>*>(out)->emplace_back(name);
-    return 0;
-  };
+  const auto add = [](hid_t, const char* name, const H5A_info_t*, void* out) { return keep_name(out, name); };
   if (H5Aiterate2(owner.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, add, &names) < 0)
     file.fail(object, "cannot list attributes");
   return names;

@@ -60,6 +60,8 @@ class File {
   bool is_open() const { return static_cast<bool>(handle_); }
   void close();  // checked; the destructor closes too, without a word
   [[noreturn]] void fail(const std::string& object, const std::string& what) const;
+  // The same where HDF5 itself has no complaint.
+  [[noreturn]] void refuse(const std::string& object, const std::string& what) const;
 
  private:
   Handle handle_;
@@ -90,6 +92,9 @@ class Dataset {
   const Dims& dims() const { return dims_; }
   hid_t id() const { return handle_.get(); }
   const std::string& path() const { return path_; }
+  // Before memory is taken for a block of this size: throws where the file is too short to hold it, as a
+  // damaged header may claim any size.
+  void expect_stored(const File& file, const Dims& count) const;
   // Makes every dimension at least this large.
   void grow(const File& file, const Dims& at_least);
   // A block of the dataset; data are doubles, int32_t, int64_t by `memory`, converted where the file differs.

@@ -38,6 +38,11 @@ class Distinct {
   std::map<double, size_t> number_;
 };
 
+void expect_few_moments(const MtpModel& m, int64_t n) {
+  if (n > std::numeric_limits<uint16_t>::max())
+    throw InputError(fmt::format("potential {}: {} moments; at most 65,535 can be evaluated", m.name, n));
+}
+
 void make_radial(const MtpModel& m, MtpTables& t) {
   const auto K = static_cast<size_t>(m.n_radial), R = static_cast<size_t>(m.n_radial_basis);
   const auto pairs = static_cast<size_t>(m.n_species) * static_cast<size_t>(m.n_species);
@@ -80,6 +85,9 @@ std::vector<int32_t> make_angular(const MtpModel& m, MtpTables& t) {
     rank_of_mu[static_cast<size_t>(t.radial_order[s])] = static_cast<int32_t>(s);
     t.degree.push_back(degree_of_mu[static_cast<size_t>(t.radial_order[s])]);
   }
+  int64_t n_monomials = 0;  // before memory is taken for them
+  for (const int64_t d : t.degree) n_monomials += (d + 1) * (d + 2) * (d + 3) / 6;
+  expect_few_moments(m, n_monomials);
   t.max_degree = K > 0 ? t.degree[0] : -1;
   for (size_t s = 0; s < K; ++s) {
     t.reduced_first.push_back(t.n_reduced);
@@ -165,9 +173,7 @@ void make_graph(const MtpModel& m, bool keep_scalars, std::vector<int32_t> store
   std::stable_sort(folded.begin(), folded.end(),
                    [&](size_t p, size_t q) { return of_output[p].size() < of_output[q].size(); });
   t.n_stored = t.n_basic + static_cast<int32_t>(outputs.size());
-  if (t.n_stored > std::numeric_limits<uint16_t>::max())
-    throw InputError(
-        fmt::format("potential {}: {} moments; at most 65,535 can be evaluated", m.name, t.n_stored));
+  expect_few_moments(m, t.n_stored);
   int32_t last_depth = 0;
   for (size_t row = 0; row < outputs.size(); ++row) {
     stored[outputs[row]] = t.n_basic + static_cast<int32_t>(row);

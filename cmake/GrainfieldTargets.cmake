@@ -31,7 +31,6 @@ find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(GRAINFIELD_ZSTD REQUIRED IMPORTED_TARGET libzstd)
-pkg_check_modules(GRAINFIELD_OPENBLAS REQUIRED IMPORTED_TARGET openblas)
 set(HDF5_PREFER_PARALLEL OFF)
 find_package(HDF5 REQUIRED COMPONENTS C)
 find_path(FAST_FLOAT_INCLUDE fast_float/fast_float.h REQUIRED)
@@ -74,8 +73,7 @@ function(grainfield_configure target)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:grainfield_settings>)
   target_link_libraries(${target} PUBLIC Threads::Threads fmt::fmt
-    PRIVATE OpenSSL::Crypto ZLIB::ZLIB PkgConfig::GRAINFIELD_ZSTD PkgConfig::GRAINFIELD_OPENBLAS
-      hdf5::hdf5
+    PRIVATE OpenSSL::Crypto ZLIB::ZLIB PkgConfig::GRAINFIELD_ZSTD hdf5::hdf5 ${CMAKE_DL_LIBS}
       $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
   if(OpenMP_CXX_FOUND AND NOT GRAINFIELD_SANITIZE STREQUAL "thread")
     # Only C++ sources get -fopenmp; nvcc passes it to its host compiler.

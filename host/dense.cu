@@ -1,12 +1,11 @@
 #include "host/dense.hpp"
 
-#include <cblas.h>
-
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "host/error.hpp"
+#include "host/openblas.hpp"
 #include "kernels/core/launch.hpp"
 #if defined(__CUDACC__)
 #include <cublas_v2.h>
@@ -16,13 +15,6 @@
 #include <mutex>
 #include <string>
 #endif
-
-// LAPACK, which OpenBLAS contains (Debian has no C header of it there).
-extern "C" {
-void dgetrf_(const int* m, const int* n, double* a, const int* lda, int* pivot, int* info);
-void dgetrs_(const char* transposed, const int* n, const int* n_right, const double* a, const int* lda,
-             const int* pivot, double* b, const int* ldb, int* info, size_t);
-}
 
 namespace grainfield {
 namespace {
@@ -57,10 +49,13 @@ struct LargestOfRow {
   }
 };
 
-// The callers are parallel already, and bits must not depend on the number of threads.
-void use_one_blas_thread() {
-  static const bool done = (openblas_set_num_threads(1), true);
-  (void)done;
+// product = rows matrix^T: rows, product [n_rows][n], matrix [n][n], row by row.
+void multiply(const double* rows, int64_t n_rows, int64_t n, const double* matrix, double* product) {
+  constexpr int row_major = 101, as_it_is = 111, transposed = 112;  // of CBLAS
+  const auto m = static_cast<int>(n_rows), width = static_cast<int>(n);
+  const OpenBlasCall blas;
+  blas->gemm(row_major, as_it_is, transposed, m, width, width, 1.0, rows, width, matrix, width, 0.0, product,
+             width);
 }
 
 #if defined(__CUDACC__)
@@ -117,10 +112,7 @@ class Cublas {
 
 void largest_of_rows(const double* rows, int64_t n_rows, int64_t n, const double* matrix, double* product,
                      double* out) {
-  use_one_blas_thread();
-  const auto m = static_cast<int>(n_rows), width = static_cast<int>(n);
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, width, width, 1.0, rows, width, matrix, width, 0.0,
-              product, width);
+  multiply(rows, n_rows, n, matrix, product);
   const LargestOfRow kernel{product, n, out};
   for (int64_t i = 0; i < n_rows; ++i) kernel(SerialTeam{}, i);
 }
@@ -139,16 +131,12 @@ void largest_of_rows(const Exec& exec, const double* rows, int64_t n_rows, int64
 
 void multiply_transposed(int threads, const double* rows, int64_t n_rows, int64_t n, const double* matrix,
                          double* product) {
-  use_one_blas_thread();
-  const auto width = static_cast<int>(n);
   parallel_chunks(threads, n_rows, 256, [&](int64_t begin, int64_t end, int) {
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(end - begin), width, width, 1.0,
-                rows + begin * n, width, matrix, width, 0.0, product + begin * n, width);
+    multiply(rows + begin * n, end - begin, n, matrix, product + begin * n);
   });
 }
 
 double invert_transposed(const double* matrix, int64_t n, double* inverse_transposed) {
-  use_one_blas_thread();
   const auto size = static_cast<size_t>(n);
   std::vector<double> a(matrix, matrix + size * size), row_scale(size, 0.0), column_scale(size, 0.0);
   const auto singular = [] {
@@ -172,7 +160,8 @@ double invert_transposed(const double* matrix, int64_t n, double* inverse_transp
   const auto width = static_cast<int>(n);
   int info = 0;
   std::vector<int> pivot(size);
-  dgetrf_(&width, &width, a.data(), &width, pivot.data(), &info);
+  const OpenBlasCall blas;
+  blas->getrf(&width, &width, a.data(), &width, pivot.data(), &info);
   if (info != 0) throw singular();
   double log_volume = 0;
   for (size_t k = 0; k < size; ++k)
@@ -180,7 +169,7 @@ double invert_transposed(const double* matrix, int64_t n, double* inverse_transp
   // M^T Y = 1 gives Y = M^-T, whose columns in memory are the rows of M^-1.
   std::fill_n(inverse_transposed, size * size, 0.0);
   for (size_t k = 0; k < size; ++k) inverse_transposed[k * size + k] = 1;
-  dgetrs_("T", &width, &width, a.data(), &width, pivot.data(), inverse_transposed, &width, &info, 1);
+  blas->getrs("T", &width, &width, a.data(), &width, pivot.data(), inverse_transposed, &width, &info, 1);
   for (size_t k = 0; k < size; ++k)
     for (size_t l = 0; l < size; ++l) inverse_transposed[k * size + l] *= row_scale[k] * column_scale[l];
   if (info != 0 || !std::isfinite(log_volume)) throw singular();

@@ -1,4 +1,4 @@
-// Products of dense matrices: OpenBLAS on the host, cuBLAS on the device.
+// Products of dense matrices: OpenBLAS on the host (host/openblas.hpp), cuBLAS on the device.
 #pragma once
 
 #include <cstdint>

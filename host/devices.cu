@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "host/error.hpp"
+#include "host/limits.hpp"
 #if defined(__CUDACC__)
 #include "kernels/core/cuda_check.hpp"
 #endif
@@ -124,6 +125,7 @@ Exec choose_device(const std::string& spec, int threads, std::string* why) {
     throw UsageError("--threads " + std::to_string(threads) + ": expected a number > 0, or 0 for all");
   Exec exec;
   exec.threads = threads == 0 ? available_threads() : threads;
+  expect_threads(exec.threads);
   if (why) why->clear();
   if (spec == "cpu") return exec;
 

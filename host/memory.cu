@@ -2,7 +2,9 @@
 
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -257,14 +259,26 @@ int64_t peak_resident_bytes() {
 }
 
 int64_t available_host_bytes() {
+  int64_t available = int64_t{4} << 30;
   std::ifstream info("/proc/meminfo");
   for (std::string key, unit; info >> key;) {
     int64_t kib = 0;
     info >> kib;
     std::getline(info, unit);
-    if (key == "MemAvailable:") return kib * 1024;
+    if (key == "MemAvailable:") {
+      available = kib * 1024;
+      break;
+    }
   }
-  return int64_t{4} << 30;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+    int64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const auto left = static_cast<int64_t>(std::min(limit.rlim_cur, rlim_t{1} << 62)) -
+                      pages * static_cast<int64_t>(sysconf(_SC_PAGESIZE));
+    available = std::clamp<int64_t>(left, 0, available);
+  }
+  return available;
 }
 
 int64_t available_bytes(const Exec& exec) {

@@ -9,11 +9,13 @@
 #include <future>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include "host/bounded_queue.hpp"
 #include "host/devices.hpp"
 #include "host/error.hpp"
+#include "host/limits.hpp"
 #include "host/slab_plan.hpp"
 #include "io/vti_writer.hpp"
 
@@ -119,13 +121,19 @@ class Run {
   RunReport go() {
     const auto start = std::chrono::steady_clock::now();
     analyzer_.record(options_.timeline);
-    std::thread reader([this] { read(); });
-    std::thread writer([this] { write(); });
-    std::thread counter;
-    if (options_.count_frames) counter = std::thread([this] { count(); });
+    std::thread reader, writer, counter;
+    try {
+      writer = std::thread([this] { write(); });
+      reader = std::thread([this] { read(); });
+      if (options_.count_frames) counter = std::thread([this] { count(); });
+    } catch (const std::system_error& error) {
+      fail(std::make_exception_ptr(
+          ResourceError(fmt::format("cannot start a thread: {} (ulimit -u, ulimit -v)", error.what()))));
+      cancel();
+    }
     compute();
-    reader.join();
-    writer.join();
+    if (reader.joinable()) reader.join();
+    if (writer.joinable()) writer.join();
     counting_ends_ = true;
     if (counter.joinable()) counter.join();
     analyzer_.record(nullptr);
@@ -147,9 +155,18 @@ class Run {
     failed_ = true;
   }
 
+  // Nobody waits for anything more.
+  void cancel() {
+    to_write_.cancel();
+    frames_read_.cancel();
+    may_read_.cancel();
+    in_writer_.cancel();
+  }
+
   // The reader's thread. Its errors end the run after the frames that came before them.
   void read() {
     try {
+      expect_threads(analyzer_.run().exec.threads);
       const FrameRange frames = options_.frames.needs_count()
                                     ? options_.frames.resolve(count_frames(options_, watch_.stop))
                                     : options_.frames;
@@ -264,10 +281,7 @@ class Run {
     } catch (...) {
       fail(std::current_exception());
       if (!writer) writer_promise_.set_value(nullptr);
-      to_write_.cancel();
-      frames_read_.cancel();
-      may_read_.cancel();
-      in_writer_.cancel();
+      cancel();
     }
   }
 

@@ -7,7 +7,7 @@ packages=(
   g++ cmake ninja-build pkg-config
   libhdf5-dev       # H5MD files
   zlib1g-dev libzstd-dev libfast-float-dev nlohmann-json3-dev libssl-dev libfmt-dev libcli11-dev
-  libopenblas-dev  # products of matrices: extrapolation grades
+  libopenblas0     # products of matrices: extrapolation grades; loaded when they are needed
   libgtest-dev libbenchmark-dev
   voro++-dev       # the tests compare Voronoi cells with it
   lammps-data      # EAM potentials that `--potential NAME` finds; the demo uses one

@@ -17,6 +17,7 @@
 #include "host/disorder.hpp"
 #include "host/error.hpp"
 #include "host/grains_file.hpp"
+#include "host/limits.hpp"
 #include "io/writer.hpp"
 #include "tools/cli/commands.hpp"
 
@@ -83,6 +84,7 @@ struct Common {
 
   void check() const {
     if (threads < 1) throw UsageError(fmt::format("--threads {}; expected 1 or more", threads));
+    expect_threads(threads);
     if (!species.empty()) element_species(species);
     if (species.size() > 1 && fractions.size() != species.size())
       throw UsageError(

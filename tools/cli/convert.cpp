@@ -11,6 +11,7 @@
 
 #include "host/error.hpp"
 #include "host/frame_range.hpp"
+#include "host/limits.hpp"
 #include "io/format_limits.hpp"
 #include "io/reader.hpp"
 #include "io/writer.hpp"
@@ -27,6 +28,7 @@ struct ConvertCommand {
 
   void run() const {
     if (threads < 1) throw UsageError(fmt::format("--threads {}; expected 1 or more", threads));
+    expect_threads(threads);
     FrameRange range = frames.empty() ? FrameRange() : FrameRange(frames);
     const ReadOptions options{threads, species};
     const std::string format = output_format(output, to);

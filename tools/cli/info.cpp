@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "host/error.hpp"
+#include "host/limits.hpp"
 #include "io/h5md_contents.hpp"
 #include "io/reader.hpp"
 #include "tools/cli/commands.hpp"
@@ -208,6 +209,7 @@ struct InfoCommand {
 
   void run() const {
     if (threads < 1) throw UsageError(fmt::format("--threads {}; expected 1 or more", threads));
+    expect_threads(threads);
     json all = json::array();
     for (const std::string& file : files) {
       const json out = look(file);

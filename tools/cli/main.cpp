@@ -1,10 +1,13 @@
 // grainfield: the command.
 #include <fmt/format.h>
+#include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <string>
@@ -39,6 +42,15 @@ void prepare_signals() {
     (void)!::write(STDERR_FILENO, message, sizeof message - 1);
     ::_exit(grainfield::exit_resource);
   });
+}
+
+// OpenBLAS, where it is loaded (host/openblas.hpp), is to start no threads: ours do the parallel work.
+void prepare_openblas() { ::setenv("OPENBLAS_NUM_THREADS", "1", 1); }
+
+// glibc's arenas of threads map 64 MiB each, which nobody needs where address space is short.
+void prepare_memory() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) mallopt(M_ARENA_MAX, 1);
 }
 
 // The command as a shell would take it back.
@@ -76,6 +88,8 @@ void check_command(const CLI::App& app, const std::string& word) {
 int main(int argc, char** argv) {
   using namespace grainfield;
   prepare_signals();
+  prepare_openblas();
+  prepare_memory();
   CLI::App app("Grain boundaries at the scale of atoms: build, analyze, convert", "grainfield");
   app.set_version_flag("--version", std::string("grainfield ") + library_version());
   app.require_subcommand(1);
@@ -87,8 +101,8 @@ int main(int argc, char** argv) {
       "results.h5\n"
       "Every command has --help.\n"
       "Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 bad input, 4 resources (memory, disk, device),\n"
-      "5 a verdict (screen --fail-above, bench --compare), 130 interrupted (analyze keeps complete frames: "
-      "--resume).");
+      "5 a verdict (screen --fail-above, bench --compare), 130 or 143 interrupted (Ctrl-C, SIGTERM;\n"
+      "analyze keeps complete frames: --resume).");
   add_analyze(app, command_line(argc, argv));
   add_bench(app);
   add_build(app);

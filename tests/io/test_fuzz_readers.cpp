@@ -1,4 +1,4 @@
-// Damaged files of every text format: no crash, no hang, no memory beyond what the file's size explains, and
+// Damaged files of every format: no crash, no hang, no memory beyond what the file's size explains, and
 // no exception but InputError and ResourceError. The damage is deterministic; GRAINFIELD_FUZZ_SECONDS=300
 // runs longer, from other seeds the further it gets. Files that once broke a reader lie in tests/data/fuzz.
 #include <fmt/format.h>
@@ -8,9 +8,16 @@
 #include <filesystem>
 
 #include "host/error.hpp"
+#include "host/grains_file.hpp"
+#include "host/mtp_tables.hpp"
+#include "io/eam_file.hpp"
+#include "io/h5md_contents.hpp"
+#include "io/mtp_file.hpp"
 #include "io/reader.hpp"
+#include "kernels/potential/eam.hpp"
 #include "tests/support/compress.hpp"
 #include "tests/support/fuzz_corpus.hpp"
+#include "tests/support/fuzz_h5md.hpp"
 #include "tests/support/mutate.hpp"
 #include "tests/support/same_frame.hpp"
 #include "tests/support/shared.hpp"
@@ -127,15 +134,78 @@ TEST(FuzzReaders, DamagedFiles) {
   EXPECT_LT(accepted, n * 9 / 10);
 }
 
+// What reading any other kind of file says; any exception but these fails the test.
+template <class F>
+void expect_one_line(const F& read) {
+  std::string message;
+  try {
+    read();
+  } catch (const InputError& error) {
+    message = error.what();
+  } catch (const ResourceError& error) {
+    message = error.what();
+  }
+  EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+}
+
 // The name of a file in tests/data/fuzz ends as its format does.
 TEST(FuzzReaders, Regressions) {
   int files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(test::data_folder() + "/fuzz")) {
-    SCOPED_TRACE(entry.path().string());
-    check(entry.path().string(), "", std::filesystem::file_size(entry.path()));
+    const std::string path = entry.path().string();
+    SCOPED_TRACE(path);
+    const auto ends = [&](std::string_view s) { return path.ends_with(s); };
+    if (ends(".mtp") || ends(".almtp")) {
+      for (const bool untrained : {false, true})
+        expect_one_line([&] { make_mtp_tables(read_mtp(path, {untrained}), true); });
+    } else if (ends(".eam") || ends(".alloy") || ends(".fs")) {
+      expect_one_line([&] { make_eam_potential(read_eam(path), {}); });
+    } else if (ends(".grains.json")) {
+      expect_one_line([&] { read_grains_file(path); });
+    } else if (ends(".h5")) {
+      expect_one_line([&] {
+        const auto reader = open_reader(path);
+        Frame frame;
+        for (int n = 0; n < 1000 && reader->next(frame); ++n) validate(frame, "fuzz");
+      });
+      expect_one_line([&] { h5md_contents(path); });
+    } else {
+      check(path, "", std::filesystem::file_size(path));
+    }
     ++files;
   }
   EXPECT_GT(files, 0);
+}
+
+// H5MD: the same kinds of damage on the bytes. Snapshots are read and described.
+TEST(FuzzReaders, DamagedH5md) {
+  const test::TempFolder folder;
+  const auto corpus = test::fuzz_h5md_corpus();
+  int accepted = 0, n = 0;
+  for (uint64_t round = 0; round < 40; ++round)
+    for (size_t f = 0; f < corpus.size(); ++f) {
+      const auto& [name, bytes] = corpus[f];
+      test::Mutator mutate(round * corpus.size() + f);
+      std::string damaged = bytes;
+      if (round > 0)  // bytes alone: HDF5 has no words and lines
+        for (int k = 1 + mutate.below(8); k > 0; --k) {
+          const auto at = static_cast<size_t>(mutate.below(static_cast<int>(damaged.size())));
+          damaged[at] = static_cast<char>(mutate.below(4) == 0 ? 0xff : mutate.below(256));
+        }
+      const std::string path = folder.write("a.h5", damaged);
+      SCOPED_TRACE(fmt::format("seed {} of {}", round * corpus.size() + f, name));
+      const Outcome outcome = read_all(path, "h5md", {});
+      EXPECT_EQ(outcome.error.find('\n'), std::string::npos) << outcome.error;
+      if (round == 0) {
+        EXPECT_EQ(outcome.error, "");
+      }
+      for (const Frame& frame : outcome.frames) EXPECT_NO_THROW(validate(frame, "fuzz"));
+      expect_one_line([&] { h5md_contents(path); });
+      accepted += outcome.error.empty();
+      ++n;
+    }
+  EXPECT_GT(accepted, n / 20);
+  EXPECT_LT(accepted, n);
 }
 
 // A header that promises more atoms than the file holds costs no memory and no time.

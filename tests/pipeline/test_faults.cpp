@@ -12,11 +12,14 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <random>
 #include <thread>
 
+#include "io/mtp_file.hpp"
 #include "tests/pipeline/runs.hpp"
 #include "tests/support/command.hpp"
+#include "tests/support/mtp_models.hpp"
 #include "tests/support/places.hpp"
 #include "tests/support/temp_folder.hpp"
 
@@ -267,6 +270,143 @@ TEST(Faults, MissingRightsAreNamed) {
   EXPECT_NE(read_file(err).find(input + ": cannot "), std::string::npos) << read_file(err);
   EXPECT_NE(read_file(err).find(": Permission denied"), std::string::npos) << read_file(err);
   fs::permissions(folder.file("mine"), fs::perms::owner_all);
+}
+
+// What came of a command in an address space of so many MiB, or "" where it went well: anything but success
+// or one line and exit code 4.
+std::string trouble(const std::string& command, int mebibytes, const std::string& err, int& code) {
+  const std::string line = "ulimit -c 0; ulimit -v " + std::to_string(mebibytes * 1024) +
+                           "; exec timeout -s KILL 100 '" GF_BINARY_DIR "/grainfield' " + command +
+                           " >/dev/null 2>'" + err + "'";
+  const int status = std::system(("bash -c \"" + line + "\"").c_str());
+  if (!WIFEXITED(status)) return "signal";
+  code = WEXITSTATUS(status);
+  if (code == 0) return "";
+  const std::string message = read_file(err);
+  if (code != 4) return "exit code " + std::to_string(code) + ": " + message;
+  const size_t at = message.find("grainfield: error: ");
+  const bool one = at != std::string::npos && (at == 0 || message[at - 1] == '\n') &&
+                   message.find('\n', at) == message.size() - 1;
+  return one ? "" : "not one line: " + message;
+}
+
+class LongAddressSpace : public ::testing::Test {
+ protected:
+  void SetUp() override {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "sanitizers map terabytes";
+#endif
+  }
+  // Runs the command, which writes `out`, in address spaces of different sizes: either all is well and the
+  // file is whole, or there is one line, exit code 4 and no file. In the smallest that it ever starts in, and
+  // in the largest, it must do the one and the other.
+  void check(const std::string& command, const std::string& out, const std::function<bool()>& whole) {
+    SCOPED_TRACE(command);
+    int failed = 0, done = 0;
+    for (const int mebibytes :
+         {40, 60, 80, 100, 120, 140, 160, 180, 200, 230, 260, 300, 400, 600, 1000, 2000}) {
+      int code = 0;
+      if (!trouble("--version", mebibytes, folder.file("err"), code).empty()) continue;  // the loader ends it
+      fs::remove_all(out);
+      fs::remove_all(out + ".partial");
+      const std::string what = trouble(command, mebibytes, folder.file("err"), code);
+      EXPECT_EQ(what, "") << mebibytes << " MiB";
+      if (code == 0 && !out.empty()) {
+        EXPECT_TRUE(whole()) << mebibytes << " MiB";
+      }
+      if (code == 4 && !out.empty()) {
+        EXPECT_FALSE(fs::is_regular_file(out)) << mebibytes << " MiB";
+      }
+      ++(code == 0 ? done : failed);
+      if (mebibytes == 2000) {
+        EXPECT_EQ(code, 0) << read_file(folder.file("err"));
+      }
+    }
+    EXPECT_GT(done, 0);
+    EXPECT_GT(failed, 0);
+  }
+  void check_h5(const std::string& command) {
+    const std::string out = folder.file("out.h5"), reference = folder.file("whole.h5");
+    ASSERT_EQ(grainfield(command + " --threads 2 -o " + reference).code, 0);
+    const Datasets expected = datasets_of(reference);
+    check(command + " --threads 2 -o " + out, out, [&] { return datasets_of(out) == expected; });
+  }
+  TempFolder folder;
+};
+
+TEST_F(LongAddressSpace, Analyze) {
+  check_h5("analyze " + trajectory(folder, "a.dump", 2, 24) +
+           " --compute density,coordination --structure bcc" + " --lattice 2.83");
+}
+
+TEST_F(LongAddressSpace, AnalyzeCompressedWithAnyPlannedMemory) {
+  check_h5("analyze " + trajectory(folder, "a.h5", 2, 24) + " --compute coordination --structure bcc" +
+           " --lattice 2.83 --compress --memory 100G");
+}
+
+TEST_F(LongAddressSpace, Build) {
+  check_h5(
+      "build polycrystal --structure bcc --lattice 2.83 --element Fe --box 80 80 80 --grains 4 "
+      "--min-distance 2");
+}
+
+TEST_F(LongAddressSpace, Convert) {
+  const std::string input = trajectory(folder, "a.h5", 2, 24);
+  for (const char* name : {"out.h5", "out.dump.zst"}) {
+    const std::string out = folder.file(name), whole = folder.file("whole_" + std::string(name));
+    ASSERT_EQ(grainfield("convert " + input + " " + whole).code, 0);
+    const bool text = out.ends_with(".zst");
+    const std::string bytes = text ? read_file(whole) : "";
+    const Datasets expected = text ? Datasets() : datasets_of(whole);
+    check("convert " + input + " " + out, out,
+          [&] { return text ? read_file(out) == bytes : datasets_of(out) == expected; });
+  }
+}
+
+TEST_F(LongAddressSpace, Info) { check("info " + trajectory(folder, "a.h5", 2, 24), "", {}); }
+
+// Grades need OpenBLAS, which hangs where it may not map what it wants.
+TEST_F(LongAddressSpace, SelectAndScreen) {
+  MtpModel model = small_mtp(1);
+  write_mtp(folder.file("small.mtp"), model);
+  model.active_set = small_active_set(model);
+  write_mtp(folder.file("small.almtp"), model);
+  const auto writer = open_writer(folder.file("pool.cfg"));
+  for (unsigned k = 1; k < 4; ++k) {
+    Frame frame = bcc_frame(4, 3.2, 0.2, k);
+    frame.species = {{"", 0, 0}};
+    writer->write(frame);
+  }
+  writer->close();
+  const std::string out = folder.file("out.almtp"), whole = folder.file("whole.almtp"),
+                    select = "select --threads 2 --device cpu --potential " + folder.file("small.mtp") +
+                             " --candidates " + folder.file("pool.cfg") + " -o ";
+  const CommandResult first = grainfield(select + whole);
+  ASSERT_EQ(first.code, 0) << first.err;
+  const std::string bytes = read_file(whole);
+  check(select + out, out, [&] { return read_file(out) == bytes; });
+  check_h5("screen --device cpu " + folder.file("pool.cfg") + " --potential " + folder.file("small.almtp"));
+}
+
+TEST(Faults, SigtermIsACleanStopToo) {
+  const TempFolder folder;
+  const std::string input = trajectory(folder, "a.dump", 20, 6), out = folder.file("out.h5");
+  const std::string command = "analyze " + input + dense + "-o ";
+  ASSERT_EQ(grainfield(command + folder.file("whole.h5")).code, 0);
+  const pid_t child = start(dense_arguments(input, out), folder.file("err"));
+  while (complete_frames(out + ".partial") < 2) {
+    ASSERT_EQ(waitpid(child, nullptr, WNOHANG), 0) << "the run ended before it could be stopped";
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  ASSERT_EQ(kill(child, SIGTERM), 0);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
+  EXPECT_EQ(WEXITSTATUS(status), 128 + SIGTERM);
+  EXPECT_NE(read_file(folder.file("err")).find("--resume goes on from there"), std::string::npos);
+  EXPECT_FALSE(fs::exists(out));
+  ASSERT_EQ(grainfield(command + out + " --resume").code, 0);
+  EXPECT_EQ(datasets_of(out), datasets_of(folder.file("whole.h5")));
 }
 
 // 20 kills at random moments of runs over 50 frames, one of them bad: whenever a run gets through, its file

@@ -181,8 +181,12 @@ TEST(FuzzReaders, Regressions) {
 TEST(FuzzReaders, DamagedH5md) {
   const test::TempFolder folder;
   const auto corpus = test::fuzz_h5md_corpus();
+  const auto start = std::chrono::steady_clock::now();
+  const auto elapsed = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
   int accepted = 0, n = 0;
-  for (uint64_t round = 0; round < 40; ++round)
+  for (uint64_t round = 0; round < 40 || elapsed() < fuzz_seconds(); ++round)
     for (size_t f = 0; f < corpus.size(); ++f) {
       const auto& [name, bytes] = corpus[f];
       test::Mutator mutate(round * corpus.size() + f);

@@ -201,7 +201,8 @@ TEST(BenchPeers, AreNotStartedUnasked) {
   const TempFolder folder;
   const std::string python = interpreter(folder, "touch '" + folder.file("started") + "'");
   setenv("GRAINFIELD_PYTHON", python.c_str(), 1);
-  const auto done = grainfield("bench --device cpu --threads 1 --sizes 500 --repeats 1 --filter '^neighbor_list$'");
+  const auto done =
+      grainfield("bench --device cpu --threads 1 --sizes 500 --repeats 1 --filter '^neighbor_list$'");
   EXPECT_EQ(done.code, 0) << done.err;
   EXPECT_FALSE(std::filesystem::exists(folder.file("started")));
   // The environment chooses the interpreter when they are asked for.

@@ -5,7 +5,6 @@
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -18,6 +17,7 @@
 #include "host/suggest.hpp"
 #include "host/version.hpp"
 #include "tools/cli/commands.hpp"
+#include "tools/cli/signals.hpp"
 
 namespace {
 
@@ -28,20 +28,6 @@ int fail(int code, std::string message) {
   std::fflush(stdout);
   fmt::print(stderr, "grainfield: error: {}\n", message);
   return code;
-}
-
-// A full quota or `ulimit -f` is an error of write(), not a signal that kills. Inputs are mapped into memory:
-// where one is cut or its disk fails while it is read, the kernel sends SIGBUS, and all that is left is to
-// say so.
-void prepare_signals() {
-  std::signal(SIGXFSZ, SIG_IGN);
-  std::signal(SIGBUS, [](int) {
-    constexpr char message[] =
-        "\ngrainfield: error: a file could not be read to its end: it was cut while it was read, or its disk "
-        "fails; complete frames of an analysis are kept (--resume)\n";
-    (void)!::write(STDERR_FILENO, message, sizeof message - 1);
-    ::_exit(grainfield::exit_resource);
-  });
 }
 
 // OpenBLAS, where it is loaded (host/openblas.hpp), is to start no threads: ours do the parallel work.

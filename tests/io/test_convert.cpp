@@ -9,6 +9,7 @@
 #include "io/writer.hpp"
 #include "tests/support/command.hpp"
 #include "tests/support/frames.hpp"
+#include "tests/support/places.hpp"
 #include "tests/support/temp_folder.hpp"
 
 namespace grainfield {
@@ -117,6 +118,14 @@ TEST(ConvertCommand, FramesAndExitCodes) {
   EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   EXPECT_EQ(result.err.find("grainfield: error: "), 0u) << result.err;
   EXPECT_NE(grainfield("convert --help").out.find("grainfield convert relaxed.dump.gz"), std::string::npos);
+}
+
+// HDF5 1.10 follows a size in the heap that holds texts, and crashes; later versions refuse the file.
+TEST(InfoCommand, AFileOnWhichHdf5Crashes) {
+  const test::CommandResult run =
+      test::grainfield("info " + test::source_folder() + "/tests/data/crash/hdf5_heap.h5");
+  EXPECT_EQ(run.code, 3) << run.err;
+  EXPECT_NE(run.err.find("grainfield: error: "), std::string::npos) << run.err;
 }
 
 TEST(InfoCommand, SnapshotsAndResults) {

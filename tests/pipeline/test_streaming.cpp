@@ -52,6 +52,7 @@ class SleepyReader final : public Reader {
 class SleepyWriter final : public ResultsWriter {
  public:
   bool has_frame(int64_t) const override { return false; }
+  std::vector<KeptFrame> kept_frames() const override { return {}; }
   void write(const Frame&, const FrameResults&) override { std::this_thread::sleep_for(nap); }
   void begin_grid(int64_t, const GridShape&) override {}
   void write_planes(int64_t, int64_t, const double*) override {}

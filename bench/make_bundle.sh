@@ -46,7 +46,14 @@ fi
 # Every library that a program needs, directly or not, but for glibc's own and the driver's.
 mapfile -t programs < <(find "$root/bin" "$root/tests" "$root/bench" -type f)
 strip --strip-unneeded "${programs[@]}"
-for program in "${programs[@]}"; do ldd "$program"; done |
+# OpenBLAS is loaded by its name when a product needs it (host/openblas.hpp): ldd does not see it.
+openblas=$(ldconfig -p | awk '$1 == "libopenblas.so.0" {print $NF; exit}')
+if [[ -z $openblas ]]; then
+  echo "make_bundle: libopenblas.so.0 is not installed" >&2
+  exit 1
+fi
+cp -L "$openblas" "$root/lib/libopenblas.so.0"
+for program in "${programs[@]}" "$openblas"; do ldd "$program"; done |
   awk '/not found/ {print "make_bundle: " $1 " is not found" > "/dev/stderr"; exit 1} $2 == "=>" {print $3}' | sort -u |
   while read -r library; do
     case ${library##*/} in

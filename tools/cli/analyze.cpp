@@ -220,34 +220,19 @@ void run_analyze(Options& o, CLI::App& command, const std::string& command_line)
     pipeline.timeline = &timeline;
   }
 
-  RunWatch watch;
-  const std::string partial = o.output + ".partial";
+  const auto keep_timeline = [&] {
+    if (!o.timeline.empty()) write_text(o.timeline, timeline_trace(timeline.events()));
+  };
   RunReport report;
-  {
-    const StopOnSignal signals(watch);
-    const ProgressLine progress(watch, analyzer.clock(), terminal);
-    try {
-      report = run_pipeline(pipeline, analyzer, watch);
-    } catch (const InputError&) {
-      if (!o.quiet && watch.frames_done > 0 && fs::is_directory(partial))
-        fmt::print(stderr, "\r\033[Kgrainfield: {} complete in {}; --resume goes on from there{}\n",
-                   counted(watch.frames_done, "frame"), partial,
-                   o.skip_bad_frames ? "" : ", with --skip-bad-frames past frames that cannot be read");
-      throw;
-    } catch (...) {
-      if (!o.quiet && watch.frames_done > 0 && fs::is_directory(partial))
-        fmt::print(stderr, "\r\033[Kgrainfield: {} complete in {}; --resume goes on from there\n",
-                   counted(watch.frames_done, "frame"), partial);
-      throw;
-    }
+  try {
+    report =
+        run_resumable(pipeline, analyzer, o.output, o.quiet,
+                      o.skip_bad_frames ? "" : ", with --skip-bad-frames past frames that cannot be read");
+  } catch (const Exit&) {
+    keep_timeline();
+    throw;
   }
-  if (!o.timeline.empty()) write_text(o.timeline, timeline_trace(timeline.events()));
-  if (report.interrupted) {
-    fmt::print(stderr, "grainfield: interrupted; {} complete{}\n",
-               counted(report.frames_computed + report.frames_kept, "frame"),
-               fs::is_directory(partial) ? " in " + partial + "; --resume goes on from there" : "");
-    throw Exit{128 + StopOnSignal::seen()};
-  }
+  keep_timeline();
   if (!o.quiet)
     print_summary(report, analyzer, o.output);
   else if (report.frames_bad > 0)  // lost data is never passed over in silence

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <charconv>
@@ -10,6 +11,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -18,6 +20,7 @@
 #include "host/pipeline.hpp"
 #include "host/run_summary.hpp"
 #include "host/stage_clock.hpp"
+#include "tools/cli/commands.hpp"
 
 namespace grainfield {
 
@@ -119,6 +122,44 @@ class StopOnSignal {
 
 inline std::string counted(int64_t n, const char* what) {
   return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
+}
+
+// run_pipeline() until it ends or Ctrl-C (SIGTERM) is met, then Exit with 128 + the signal. Whatever ends it,
+// says which frames are complete; behind_bad_frames: how to get past a frame that cannot be read.
+inline RunReport run_resumable(const PipelineOptions& pipeline, Analyzer& analyzer, const std::string& output,
+                               bool quiet, const std::string& behind_bad_frames = "") {
+  RunWatch watch;
+  const auto left = [&](const std::string& more) {
+    const std::string partial = output + ".partial";
+    return std::filesystem::is_directory(partial)
+               ? fmt::format(" in {}; --resume goes on from there{}", partial, more)
+               : "";
+  };
+  const auto note = [&](const std::string& more) {
+    if (!quiet && watch.frames_done > 0 && !left("").empty())
+      fmt::print(stderr, "\r\033[Kgrainfield: {} complete{}\n", counted(watch.frames_done, "frame"),
+                 left(more));
+  };
+  RunReport report;
+  {
+    const StopOnSignal signals(watch);
+    const ProgressLine progress(watch, analyzer.clock(), !quiet && isatty(STDERR_FILENO) != 0);
+    try {
+      report = run_pipeline(pipeline, analyzer, watch);
+    } catch (const InputError&) {
+      note(behind_bad_frames);
+      throw;
+    } catch (...) {
+      note("");
+      throw;
+    }
+  }
+  if (report.interrupted) {
+    fmt::print(stderr, "grainfield: interrupted; {} complete{}\n",
+               counted(report.frames_computed + report.frames_kept, "frame"), left(""));
+    throw Exit{128 + StopOnSignal::seen()};
+  }
+  return report;
 }
 
 }  // namespace grainfield

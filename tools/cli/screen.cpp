@@ -22,10 +22,10 @@
 #include "io/find_potential.hpp"
 #include "io/load_potential.hpp"
 #include "io/mtp_file.hpp"
-#include "io/output_file.hpp"
 #include "io/writer.hpp"
 #include "tools/cli/commands.hpp"
 #include "tools/cli/running.hpp"
+#include "tools/cli/text_files.hpp"
 
 namespace grainfield {
 namespace {
@@ -124,18 +124,6 @@ class ScreeningWriter final : public ResultsWriter {
   GradeReport& report_;
   CutCollector* cuts_;
 };
-
-void write_text(const std::string& path, const std::string& text) {
-  OutputFile file(path);
-  file.write(text.data(), text.size());
-  file.close();
-}
-
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
 
 json number(double value) { return std::isfinite(value) ? json(value) : json(); }
 
@@ -240,19 +228,7 @@ struct ScreenCommand {
       return std::make_unique<ScreeningWriter>(
           open_results(output, provenance, {compress, resume, !no_positions}), report, cuts.get());
     };
-    RunWatch watch;
-    RunReport ran;
-    {
-      const StopOnSignal signals(watch);
-      const ProgressLine progress(watch, analyzer.clock(), !quiet && isatty(STDERR_FILENO) != 0);
-      ran = run_pipeline(pipeline, analyzer, watch);
-    }
-    if (ran.interrupted) {
-      fmt::print(stderr, "grainfield: interrupted; {} complete{}\n",
-                 counted(ran.frames_computed + ran.frames_kept, "frame"),
-                 fs::is_directory(output + ".partial") ? "; --resume goes on from there" : "");
-      throw Exit{128 + StopOnSignal::seen()};
-    }
+    const RunReport ran = run_resumable(pipeline, analyzer, output, quiet);
 
     write_text(base() + ".histogram.csv", report.histogram_csv());
     write_text(base() + ".worst.csv", worst_csv(report, files));
@@ -283,10 +259,10 @@ struct ScreenCommand {
     std::string text = "grade,file,frame,atom,id,species,x,y,z\n";
     for (const GradeReport::Entry& e : report.worst()) {
       const auto [file, frame] = files.of(e.frame);
-      text += fmt::format("{:.10g},{},{}", e.grade, quoted(file), frame);
+      text += fmt::format("{:.10g},{},{}", e.grade, csv_quoted(file), frame);
       text += e.atom < 0 ? ",,,,,,\n"
-                         : fmt::format(",{},{},{},{:.10g},{:.10g},{:.10g}\n", e.atom, e.id, quoted(e.species),
-                                       e.position.x, e.position.y, e.position.z);
+                         : fmt::format(",{},{},{},{:.10g},{:.10g},{:.10g}\n", e.atom, e.id,
+                                       csv_quoted(e.species), e.position.x, e.position.y, e.position.z);
     }
     return text;
   }
@@ -357,9 +333,9 @@ struct ScreenCommand {
         one->write(frame);
         one->close();
       }
-      table += fmt::format("{},{},{},{},{},{},{:.10g},{:.10g},{:.10g},{},{},{}\n", k + 1, in, quoted(file),
-                           frame_number, c.atom, c.id, c.grade, c.grade_in_piece, c.largest_in_piece,
-                           frame.n_atoms(), c.piece.removed, c.piece.whole ? 1 : 0);
+      table += fmt::format("{},{},{},{},{},{},{:.10g},{:.10g},{:.10g},{},{},{}\n", k + 1, in,
+                           csv_quoted(file), frame_number, c.atom, c.id, c.grade, c.grade_in_piece,
+                           c.largest_in_piece, frame.n_atoms(), c.piece.removed, c.piece.whole ? 1 : 0);
     }
     if (writer) writer->close();
     if (cut_format == "cfg" && !chosen.empty()) write_text((fs::path(cut_folder) / name).string(), all);

@@ -19,9 +19,9 @@
 #include "host/run_summary.hpp"
 #include "io/find_potential.hpp"
 #include "io/mtp_file.hpp"
-#include "io/output_file.hpp"
 #include "io/writer.hpp"
 #include "tools/cli/commands.hpp"
+#include "tools/cli/text_files.hpp"
 
 namespace grainfield {
 namespace {
@@ -229,14 +229,9 @@ struct SelectCommand {
 
   void write_table(const std::vector<SelectedConfiguration>& chosen) const {
     std::string text = "file,frame,atoms\n";
-    for (const SelectedConfiguration& c : chosen) {
-      std::string name;
-      for (const char k : c.file) name += k == '"' ? std::string("\"\"") : std::string(1, k);
-      text += fmt::format("\"{}\",{},{}\n", name, c.frame, atoms_of(c, " "));
-    }
-    OutputFile file(table);
-    file.write(text.data(), text.size());
-    file.close();
+    for (const SelectedConfiguration& c : chosen)
+      text += fmt::format("{},{},{}\n", csv_quoted(c.file), c.frame, atoms_of(c, " "));
+    write_text(table, text);
   }
 };
 

@@ -4,19 +4,24 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "host/error.hpp"
+#include "io/output_file.hpp"
 
 namespace grainfield {
 
 namespace fs = std::filesystem;
 
 void write_text(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
+  OutputFile file(path);
+  file.write(text.data(), text.size());
   file.close();
-  if (!file) throw ResourceError(fmt::format("{}: cannot be written", path));
+}
+
+std::string csv_quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
 }
 
 void check_writable(const char* option, const std::string& path) {

@@ -203,7 +203,7 @@ case $mode in
   work) run_step "$only" ;;
   list) steps ;;
   step)
-    if ! steps | grep -qxF -- "$only"; then
+    if [[ $'\n'$(steps)$'\n' != *$'\n'"$only"$'\n'* ]]; then
       echo "gpu_check: there is no step '$only': --list names them" >&2
       exit 2
     fi

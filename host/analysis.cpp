@@ -153,7 +153,9 @@ void FrameContext::for_each_slab(const Needs& needs, const std::function<void(co
   const double free_on_device = !on_gpu  ? 0
                                 : memory ? memory->free_on_device
                                          : static_cast<double>(available_bytes(run.exec));
-  const double available = on_gpu ? std::min(limit, 0.95 * (free_on_device - static_cast<double>(needs.local_memory))) : limit - held;
+  const double available =
+      on_gpu ? std::min(limit, 0.95 * (free_on_device - static_cast<double>(needs.local_memory)))
+             : limit - held;
   const SlabPlan plan = plan_slabs(frame, needs, on_gpu, available, on_gpu ? 0 : held, limit);
   if (plans) plans->push_back(plan);
   if (memory && memory->planned > available) memory.reset();

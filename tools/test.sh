@@ -1,8 +1,8 @@
 #!/bin/bash
 # Installs what is missing, builds one preset, runs its tests, prints the counts.
 #   tools/test.sh          the CPU build, all tests
-#   tools/test.sh PRESET [AREAS]   cuda (all tests), asan or tsan (the tests labelled quick); AREAS such as
-#                                  "core;kernels" builds and runs the tests of these folders alone
+#   tools/test.sh PRESET [AREAS [OPTIONS]]   cuda (all tests), asan or tsan (the tests labelled quick); AREAS such as
+#                                  "core;kernels" builds and runs the tests of these folders alone; OPTIONS are ctest's
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -32,6 +32,6 @@ cmake --build --preset "$preset" < /dev/null
 echo "== [$preset] 3/3 tests"
 mkdir -p "$build/test-results"
 status=0
-ctest --preset "$preset" --output-junit test-results/ctest.xml < /dev/null || status=$?
+ctest --preset "$preset" --output-junit test-results/ctest.xml "${@:3}" < /dev/null || status=$?
 python3 tools/count_tests.py "$build/test-results" || status=1
 exit "$status"

@@ -43,6 +43,18 @@ inline double largest_of(Lanes8 v) {
 #endif
 }
 
+#if GF_VORONOI_LANES == 256
+// GCC 12 takes comparisons of vectors wider than the processor's apart into scalars: four lanes in its own
+// words.
+inline uint64_t mask_of(__m256d comparison) { return static_cast<uint64_t>(_mm256_movemask_pd(comparison)); }
+// All bits of the lanes whose bit is set.
+inline __m256d lanes_of(uint64_t bits) {
+  const __m256i lane = _mm256_setr_epi64x(1, 2, 4, 8);
+  const __m256i set = _mm256_and_si256(_mm256_set1_epi64x(static_cast<int64_t>(bits)), lane);
+  return _mm256_castsi256_pd(_mm256_cmpeq_epi64(set, lane));
+}
+#endif
+
 struct alignas(64) SmallVoronoiCell {
   static constexpr int max_vertices = 64;
   static constexpr int max_planes = 128;
@@ -94,6 +106,19 @@ struct alignas(64) SmallVoronoiCell {
     const int blocks = (71 - __builtin_clzll(alive)) >> 3;  // of eight vertices
     const double tolerance = VoronoiTolerance::touch * half_edge;
     uint64_t outside = 0;
+#if GF_VORONOI_LANES == 256
+    const __m256d normal_x = _mm256_set1_pd(n.x), normal_y = _mm256_set1_pd(n.y),
+                  normal_z = _mm256_set1_pd(n.z), at = _mm256_set1_pd(distance),
+                  touching = _mm256_set1_pd(tolerance);
+    for (int v = 0; v < 8 * blocks; v += 4) {
+      const __m256d sum = _mm256_add_pd(_mm256_add_pd(_mm256_mul_pd(normal_x, _mm256_load_pd(x + v)),
+                                                      _mm256_mul_pd(normal_y, _mm256_load_pd(y + v))),
+                                        _mm256_mul_pd(normal_z, _mm256_load_pd(z + v)));
+      const __m256d beyond = _mm256_sub_pd(sum, at);
+      _mm256_store_pd(s + v, beyond);
+      outside |= mask_of(_mm256_cmp_pd(beyond, touching, _CMP_GT_OQ)) << v;
+    }
+#else
     for (int b = 0; b < blocks; ++b) {
       Lanes8 vx, vy, vz;
       std::memcpy(&vx, x + 8 * b, 64);
@@ -103,6 +128,7 @@ struct alignas(64) SmallVoronoiCell {
       std::memcpy(s + 8 * b, &beyond, 64);
       outside |= bits_of(beyond > tolerance) << (8 * b);
     }
+#endif
     outside &= alive;
     if (outside == 0) return Cut::none;
     return remove(outside, n, distance, owner);
@@ -110,6 +136,17 @@ struct alignas(64) SmallVoronoiCell {
 
   double radius_sq() const {
     const int blocks = (71 - __builtin_clzll(alive)) >> 3;
+#if GF_VORONOI_LANES == 256
+    __m256d most = _mm256_setzero_pd();
+    for (int v = 0; v < 8 * blocks; v += 4) {
+      const __m256d vx = _mm256_load_pd(x + v), vy = _mm256_load_pd(y + v), vz = _mm256_load_pd(z + v);
+      const __m256d r_sq =
+          _mm256_add_pd(_mm256_add_pd(_mm256_mul_pd(vx, vx), _mm256_mul_pd(vy, vy)), _mm256_mul_pd(vz, vz));
+      most = _mm256_max_pd(_mm256_and_pd(lanes_of(alive >> v), r_sq), most);
+    }
+    const __m128d two = _mm_max_pd(_mm256_castpd256_pd128(most), _mm256_extractf128_pd(most, 1));
+    return _mm_cvtsd_f64(_mm_max_sd(two, _mm_unpackhi_pd(two, two)));
+#else
     Lanes8 most{};
     for (int b = 0; b < blocks; ++b) {
       Lanes8 vx, vy, vz;
@@ -121,6 +158,7 @@ struct alignas(64) SmallVoronoiCell {
       most = of_alive > most ? of_alive : most;
     }
     return largest_of(most);
+#endif
   }
 
   VoronoiResult measure(const VoronoiCounts& rules) {
@@ -292,7 +330,27 @@ struct alignas(64) SortedNeighbors {
     if (neighbors.cutoff > radius) keep_within(radius);  // another analysis needs a longer list
     const int blocks = (n + 7) / 8;
     for (int k = n; k < 8 * blocks; ++k) d_sq[k] = std::numeric_limits<double>::max();
-    // The rank of an atom is the number of nearer ones; of equal ones, the earlier is nearer.
+      // The rank of an atom is the number of nearer ones; of equal ones, the earlier is nearer.
+#if GF_VORONOI_LANES == 256
+    for (int m = 0; m < 8 * blocks; m += 4) {
+      const __m256d mine = _mm256_load_pd(d_sq + m);
+      const __m256i lane = _mm256_setr_epi64x(0, 1, 2, 3);
+      __m256i lower = _mm256_setzero_si256();
+      const auto count = [&](__m256d nearer) {
+        lower = _mm256_sub_epi64(lower, _mm256_castpd_si256(nearer));
+      };
+      const int before_end = n < m ? n : m, here = n < m + 4 ? n : m + 4;
+      for (int k = 0; k < before_end; ++k) count(_mm256_cmp_pd(mine, _mm256_set1_pd(d_sq[k]), _CMP_GE_OQ));
+      for (int k = before_end; k < here; ++k) {
+        const __m256d other = _mm256_set1_pd(d_sq[k]);
+        const __m256d later = _mm256_castsi256_pd(_mm256_cmpgt_epi64(lane, _mm256_set1_epi64x(k - m)));
+        count(_mm256_or_pd(_mm256_cmp_pd(mine, other, _CMP_GT_OQ),
+                           _mm256_and_pd(_mm256_cmp_pd(mine, other, _CMP_EQ_OQ), later)));
+      }
+      for (int k = here; k < n; ++k) count(_mm256_cmp_pd(mine, _mm256_set1_pd(d_sq[k]), _CMP_GT_OQ));
+      _mm256_store_si256(reinterpret_cast<__m256i*>(rank + m), lower);
+    }
+#else
     const Bits8 lane = {0, 1, 2, 3, 4, 5, 6, 7};
     for (int b = 0; b < blocks; ++b) {
       Lanes8 mine;
@@ -304,6 +362,7 @@ struct alignas(64) SortedNeighbors {
       for (int k = here; k < n; ++k) lower -= mine > d_sq[k];
       std::memcpy(rank + 8 * b, &lower, 64);
     }
+#endif
     for (int k = 0; k < n; ++k) {
       const int64_t at = rank[k];
       order[at] = static_cast<uint8_t>(k);
@@ -311,10 +370,19 @@ struct alignas(64) SortedNeighbors {
     }
     // Equal distances: by x, y, z.
     for (int from = 1; from < n; from += 8) {
+#if GF_VORONOI_LANES == 256
+      const auto equal_at = [&](int k) {
+        return mask_of(
+            _mm256_cmp_pd(_mm256_loadu_pd(sorted + k), _mm256_loadu_pd(sorted + k - 1), _CMP_EQ_OQ));
+      };
+      const uint64_t equal_bits = equal_at(from) | equal_at(from + 4) << 4;
+#else
       Lanes8 here, before_it;
       std::memcpy(&here, sorted + from, 64);
       std::memcpy(&before_it, sorted + from - 1, 64);
-      for (uint64_t equal = bits_of(here == before_it); equal != 0; equal &= equal - 1) {
+      const uint64_t equal_bits = bits_of(here == before_it);
+#endif
+      for (uint64_t equal = equal_bits; equal != 0; equal &= equal - 1) {
         const int m = from + __builtin_ctzll(equal);
         if (m >= n) break;
         const uint8_t k = order[m];

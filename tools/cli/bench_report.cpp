@@ -45,12 +45,6 @@ std::string threads_text(const json& device) {
   return fmt::format("{} thread{}", n, n == 1 ? "" : "s");
 }
 
-double median_of(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t n = values.size();
-  return n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
-}
-
 }  // namespace
 
 std::string time_text(double seconds) {
@@ -70,6 +64,12 @@ std::string row(const std::vector<std::string>& cells, const std::vector<int>& w
   for (size_t k = 0; k < cells.size(); ++k)
     line += k == 0 ? fmt::format("{:<{}}", cells[k], widths[k]) : fmt::format("{:>{}}", cells[k], widths[k]);
   return line + "\n";
+}
+
+double median_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t n = values.size();
+  return n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
 }
 
 json seconds_json(const std::vector<double>& times) {

@@ -15,6 +15,7 @@ std::string count_text(double n);  // 16384 as "16.4k"
 // Where columns are `width` apart, the text to the right of its column.
 std::string row(const std::vector<std::string>& cells, const std::vector<int>& widths);
 
+double median_of(std::vector<double> values);
 // Median, spread, extremes of times.
 nlohmann::ordered_json seconds_json(const std::vector<double>& times);
 double relative_spread(const nlohmann::ordered_json& result);

@@ -15,6 +15,7 @@
 #include "host/memory.hpp"
 #include "kernels/potential/eam.hpp"
 #include "kernels/potential/mtp.hpp"
+#include "tools/cli/bench_report.hpp"
 #include "tools/cli/timeline_views.hpp"
 
 namespace grainfield {
@@ -45,12 +46,6 @@ Spent spent_in(const std::function<void()>& work) {
   work();
   return {std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
           work_seconds() - before};
-}
-
-double median_of(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t n = values.size();
-  return n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
 }
 
 // Medians of both times; the first run warms up.

@@ -140,29 +140,34 @@ Observable& FrameContext::add_observable(const OutputSpec& spec, std::vector<int
   return observable;
 }
 
-void FrameContext::for_each_slab(const Needs& needs, const std::function<void(const SlabContext&)>& body) {
-  const auto held = static_cast<double>(bytes_of(frame) + bytes_of(results) + held_elsewhere);
-  const auto limit =
+FrameContext::Budget FrameContext::budget(const Needs& needs, const PassMemory* taken) const {
+  // Frames and results lie on the host, what a pass takes lies where it runs; the limit holds for either.
+  const bool on_gpu = run.exec.on_gpu();
+  Budget b{};
+  b.held = on_gpu ? 0 : static_cast<double>(bytes_of(frame) + bytes_of(results) + held_elsewhere);
+  b.limit =
       static_cast<double>(run.memory_limit > 0 ? run.memory_limit : available_host_bytes() + bytes_of(frame));
+  if (on_gpu)
+    b.free_on_device = taken ? taken->free_on_device : static_cast<double>(available_bytes(run.exec));
+  b.available = on_gpu
+                    ? std::min(b.limit, 0.95 * (b.free_on_device - static_cast<double>(needs.local_memory)))
+                    : b.limit - b.held;
+  return b;
+}
+
+void FrameContext::for_each_slab(const Needs& needs, const std::function<void(const SlabContext&)>& body) {
   // Of another pass: its memory would come on top.
   std::unique_ptr<PassMemory> memory;
   if (kept && *kept && (*kept)->needs == needs) memory = std::move(*kept);
   if (kept) kept->reset();
-  // Frames and results lie on the host, what a pass takes lies where it runs; the limit holds for either.
-  const bool on_gpu = run.exec.on_gpu();
-  const double free_on_device = !on_gpu  ? 0
-                                : memory ? memory->free_on_device
-                                         : static_cast<double>(available_bytes(run.exec));
-  const double available =
-      on_gpu ? std::min(limit, 0.95 * (free_on_device - static_cast<double>(needs.local_memory)))
-             : limit - held;
-  const SlabPlan plan = plan_slabs(frame, needs, on_gpu, available, on_gpu ? 0 : held, limit);
+  const Budget left = budget(needs, memory.get());
+  const SlabPlan plan = plan_slabs(frame, needs, run.exec.on_gpu(), left.available, left.held, left.limit);
   if (plans) plans->push_back(plan);
-  if (memory && memory->planned > available) memory.reset();
+  if (memory && memory->planned > left.available) memory.reset();
   if (!memory) memory = std::make_unique<PassMemory>(run.exec);
   memory->needs = needs;
   memory->planned = std::max(memory->planned, plan.bytes);
-  memory->free_on_device = free_on_device;
+  memory->free_on_device = left.free_on_device;
   for (int k = 0; k < plan.n_slabs(); ++k) {
     const Slab slab = plan.slab(k);
     if (clock) clock->set_slab(k, plan.n_slabs());
@@ -176,6 +181,41 @@ void FrameContext::for_each_slab(const Needs& needs, const std::function<void(co
           memory->scratch});
   }
   if (kept) *kept = std::move(memory);
+  if (clock) clock->set_slab(0, 1);
+}
+
+std::optional<SlabPlan> FrameContext::plan_sweep(const Needs& needs, const SweepNeeds& sweep) const {
+  const Budget left = budget(needs, kept && *kept && (*kept)->needs == needs ? kept->get() : nullptr);
+  return grainfield::plan_sweep(frame, needs, sweep, run.exec.on_gpu(), left.available);
+}
+
+void FrameContext::sweep(const SlabPlan& plan, const SweepNeeds& needs,
+                         const std::function<void(const SlabContext&)>& body) {
+  if (kept) kept->reset();
+  if (plans) plans->push_back(plan);
+  PassMemory memory(run.exec);
+  const auto visit = [&](Slab slab, int index) {
+    slab.halo = 0;
+    {
+      const StageClock::Scope timed(clock, "ghosts, cells and lists");
+      memory.batch.build({&frame}, needs.reach, std::max(1.0, needs.reach / 4), slab);
+    }
+    memory.scratch.reset();
+    body({memory.batch, nullptr, slab, index, plan.n_slabs(), memory.scratch});
+  };
+  // Images within the reach beyond a face, in pieces no thicker than the slabs: memory is planned for those.
+  const double depth = frame.box.periodic[plan.axis] ? needs.reach / frame.box.height(plan.axis) : 0;
+  const int pieces = static_cast<int>(std::ceil(depth / (plan.cuts[1] - plan.cuts[0])));
+  const auto visit_images = [&](double from) {
+    for (int k = 0; k < pieces; ++k)
+      visit({plan.axis, from + depth * k / pieces, from + depth * (k + 1) / pieces}, -1);
+  };
+  visit_images(plan.cuts.front() - depth);
+  for (int k = 0; k < plan.n_slabs(); ++k) {
+    if (clock) clock->set_slab(k, plan.n_slabs());
+    visit(plan.slab(k), k);
+  }
+  visit_images(plan.cuts.back());
   if (clock) clock->set_slab(0, 1);
 }
 

@@ -83,6 +83,7 @@ class GridSink {
 class Potential;
 class PotentialPass;
 struct SlabPlan;
+struct SweepNeeds;
 
 // What holds for a whole run.
 struct RunContext {
@@ -121,7 +122,7 @@ struct SlabContext {
   const Batch& batch;
   const NeighborList* list;  // cutoff >= Needs::cutoff; null if none was asked for
   Slab slab;                 // the whole frame or a part
-  int index = 0;             // of n_slabs
+  int index = 0;             // of n_slabs; -1: images before the first or behind the last of a sweep
   int n_slabs = 1;
   Workspace& scratch;  // free again when compute() returns
 };
@@ -146,12 +147,27 @@ class FrameContext {
   // ResourceError where no cut fits the memory limit.
   void for_each_slab(const Needs& needs, const std::function<void(const SlabContext&)>& body);
 
+  // How the frame can be swept (host/slab_plan.hpp) where it does not fit uncut and that is the better cut.
+  // sweep() visits the slabs of such a plan in ascending order, and where the cut direction is periodic the
+  // images before and behind them. No slab of the body has a list.
+  std::optional<SlabPlan> plan_sweep(const Needs& needs, const SweepNeeds& sweep) const;
+  void sweep(const SlabPlan& plan, const SweepNeeds& needs,
+             const std::function<void(const SlabContext&)>& body);
+
   // New result columns of the frame. The references stay good.
   Field& add_field(const OutputSpec& spec, int components, bool is_integer,
                    std::vector<std::string> component_names = {});
   Observable& add_observable(const OutputSpec& spec, std::vector<int64_t> shape = {},
                              bool is_integer = false);
   void note(std::string line) { results.notes.push_back(std::move(line)); }
+
+ private:
+  // Bytes: what the frame and what is held beside it take, what all may take, and what is left for a pass.
+  // `taken` is the memory that a pass holds already; null: none.
+  struct Budget {
+    double held, limit, free_on_device, available;
+  };
+  Budget budget(const Needs& needs, const PassMemory* taken) const;
 };
 
 class Analysis {

@@ -14,28 +14,6 @@ namespace {
 
 constexpr int64_t max_atoms = std::numeric_limits<int32_t>::max();
 
-// Extent of the atoms along cell vector k in fractional coordinates, as [lo, hi) that holds them all.
-std::pair<double, double> extent(const Frame& frame, int k, int threads) {
-  struct MinMax {
-    double lo = std::numeric_limits<double>::infinity(), hi = -std::numeric_limits<double>::infinity();
-  };
-  const auto n = frame.n_atoms();
-  if (n == 0) return {0.0, 1.0};
-  constexpr int64_t piece = 1 << 16;
-  std::vector<MinMax> partial(static_cast<size_t>((n + piece - 1) / piece));
-  parallel_chunks(threads, n, piece, [&](int64_t begin, int64_t end, int) {
-    MinMax& m = partial[static_cast<size_t>(begin / piece)];
-    for (int64_t i = begin; i < end; ++i) {
-      const double s = frame.box.fractional(frame.position[static_cast<size_t>(i)])[k];
-      m = {std::min(m.lo, s), std::max(m.hi, s)};
-    }
-  });
-  MinMax all;
-  for (const MinMax& m : partial) all = {std::min(all.lo, m.lo), std::max(all.hi, m.hi)};
-  const double margin = 1e-9 * std::max({1.0, std::fabs(all.lo), std::fabs(all.hi)});
-  return {all.lo, all.hi + margin};
-}
-
 }  // namespace
 
 Batch::Batch(const Exec& exec)
@@ -78,7 +56,8 @@ void Batch::plan_grids(const std::vector<const Frame*>& frames, double reach, do
     grid.orthogonal = frame->box.is_orthogonal();
     grid.first_atom = first_atom;
     for (int k = 0; k < 3; ++k) {
-      if (!frame->box.periodic[k]) std::tie(grid.lo[k], grid.hi[k]) = extent(*frame, k, exec_.threads);
+      if (!frame->box.periodic[k])
+        std::tie(grid.lo[k], grid.hi[k]) = fractional_extent(*frame, k, exec_.threads);
       if (slab.axis == k) {
         // An infinite bound is where the atoms (free) or the cell (periodic) end; a slab may lie outside.
         if (std::isfinite(slab.lo)) grid.lo[k] = slab.lo;
@@ -86,7 +65,8 @@ void Batch::plan_grids(const std::vector<const Frame*>& frames, double reach, do
         grid.hi[k] = std::max(grid.lo[k], grid.hi[k]);
       }
       const bool has_halo = frame->box.periodic[k] || slab.axis == k;
-      grid.reach[k] = has_halo ? reach / frame->box.height(k) * (1 + 1e-9) : 0;
+      const double depth = slab.axis == k && slab.halo >= 0 ? slab.halo : reach;
+      grid.reach[k] = has_halo ? depth / frame->box.height(k) * (1 + 1e-9) : 0;
       if (grid.reach[k] > 1e6)
         throw ResourceError(
             fmt::format("ghosts {} A away need more than a million images of a cell that is only {:.3g} A "

@@ -19,6 +19,7 @@ struct Slab {
   int axis = -1;  // -1: the whole frame
   double lo = 0;  // fractional coordinates; +-infinity: where the frame ends
   double hi = 1;
+  double halo = -1;  // A: depth of the ghosts along the axis; negative: the reach, as everywhere else
 };
 
 class Batch {

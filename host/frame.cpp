@@ -2,11 +2,35 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "host/error.hpp"
+#include "kernels/core/parallel.hpp"
 
 namespace grainfield {
+
+std::pair<double, double> fractional_extent(const Frame& frame, int k, int threads) {
+  struct MinMax {
+    double lo = std::numeric_limits<double>::infinity(), hi = -std::numeric_limits<double>::infinity();
+  };
+  const auto n = frame.n_atoms();
+  if (n == 0) return {0.0, 1.0};
+  constexpr int64_t piece = 1 << 16;
+  std::vector<MinMax> partial(static_cast<size_t>((n + piece - 1) / piece));
+  parallel_chunks(threads, n, piece, [&](int64_t begin, int64_t end, int) {
+    MinMax& m = partial[static_cast<size_t>(begin / piece)];
+    for (int64_t i = begin; i < end; ++i) {
+      const double s = frame.box.fractional(frame.position[static_cast<size_t>(i)])[k];
+      m = {std::min(m.lo, s), std::max(m.hi, s)};
+    }
+  });
+  MinMax all;
+  for (const MinMax& m : partial) all = {std::min(all.lo, m.lo), std::max(all.hi, m.hi)};
+  const double margin = 1e-9 * std::max({1.0, std::fabs(all.lo), std::fabs(all.hi)});
+  return {all.lo, all.hi + margin};
+}
 
 void validate(const Frame& frame, const std::string& where) {
   const Box& box = frame.box;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "kernels/core/box.hpp"
@@ -54,6 +55,10 @@ struct Frame {
     return nullptr;
   }
 };
+
+// Extent of the atoms along cell vector k in fractional coordinates, as [lo, hi) that holds them all; [0, 1)
+// without atoms.
+std::pair<double, double> fractional_extent(const Frame& frame, int k, int threads);
 
 // Where a frame came from, for messages: "file.dump, frame 3".
 struct FrameSource {

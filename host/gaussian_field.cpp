@@ -15,12 +15,7 @@ Vec3 occupied_heights(const Frame& frame) {
   for (int k = 0; k < 3; ++k) {
     heights[k] = frame.box.height(k);
     if (frame.box.periodic[k] || frame.n_atoms() == 0) continue;
-    double lo = 1e300, hi = -1e300;
-    for (const Vec3& r : frame.position) {
-      const double s = dot(frame.box.reciprocal(k), r);
-      lo = std::min(lo, s);
-      hi = std::max(hi, s);
-    }
+    const auto [lo, hi] = fractional_extent(frame, k, 1);
     heights[k] *= std::max(hi - lo, 1e-3);
   }
   return heights;
@@ -58,8 +53,12 @@ GaussianMethod GaussianField::cheaper(const Frame& frame, double beta, int64_t n
 }
 
 double GaussianField::nodes_per_atom(const Frame& frame, double beta) {
-  const double density = occupied_density(frame, occupied_heights(frame));
-  return 1.15 / (density * std::pow(beta / nodes_per_beta, 3));
+  const Vec3 heights = occupied_heights(frame);
+  const double h = beta / nodes_per_beta, margins = 2 * (smooth_reach + spread_width / 2) * h;
+  double nodes = 1.15 / (occupied_density(frame, heights) * std::pow(h, 3));
+  for (int k = 0; k < 3; ++k)  // beyond a surface are nodes without atoms
+    if (!frame.box.periodic[k]) nodes *= (heights[k] + margins) / heights[k];
+  return nodes;
 }
 
 void GaussianField::set_atoms(const Batch& batch, const double* weights, Vec3 lo, Vec3 hi) {
@@ -68,7 +67,7 @@ void GaussianField::set_atoms(const Batch& batch, const double* weights, Vec3 lo
   grid_ = grid_piece_for(beta_, lo, hi);
   value_.resize(grid_.n_nodes(), "the density grid");
   if (exec_.on_gpu() || exec_.plain) other_.resize(grid_.n_nodes(), "the density grid");
-  spread_on_grid(exec_, batch.view(), batch.cells(), 0, weights, grid_, tables_.data(), value_.data());
+  spread_on_grid(exec_, batch.view(), batch.cells(), 0, weights, grid_, tables_.data(), false, value_.data());
   smooth_grid(exec_, grid_, tables_.data(), value_.data(), other_.data());
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -120,7 +121,140 @@ Prices prices_of(const Frame& frame, const Needs& needs, double density, bool on
           static_cast<double>(needs.bytes_per_ghost), static_cast<double>(needs.bytes)};
 }
 
+// Images of an atom along each direction, itself included.
+struct Images {
+  double along[3];
+  Images(const Frame& frame, double reach) {
+    for (int k = 0; k < 3; ++k) along[k] = frame.box.periodic[k] ? 1 + 2 * reach / frame.box.height(k) : 1;
+  }
+  double beside(int axis) const { return along[(axis + 1) % 3] * along[(axis + 2) % 3]; }
+};
+
+double bytes_in_use(const Prices& price, double input_bytes, double local, double total) {
+  return input_bytes + price.atom * total + price.local * local + price.ghost * std::max(total - local, 0.0) +
+         price.fixed;
+}
+
+// The whole frame at once, for atoms at these prices.
+SlabPlan uncut_plan(const Frame& frame, const Needs& needs, const Prices& price) {
+  SlabPlan plan;
+  const auto n = static_cast<double>(frame.n_atoms());
+  plan.per_input = price.input;
+  plan.per_picked = price.picked;
+  plan.per_local = price.atom + price.local;
+  plan.per_ghost = price.atom + price.ghost;
+  plan.fixed = price.fixed;
+  plan.reach = reach_of(needs);
+  const Images images(frame, plan.reach);
+  plan.bytes = plan.uncut_bytes =
+      bytes_in_use(price, price.input * n, n, n * images.along[0] * images.beside(0));
+  return plan;
+}
+
+// Longest of the directions that may be cut: cuts have the least area; -1 where none may be.
+int longest(const Box& box, const std::array<bool, 3>& allowed) {
+  int axis = -1;
+  for (int k = 0; k < 3; ++k)
+    if (allowed[static_cast<size_t>(k)] && (axis < 0 || box.height(k) > box.height(axis))) axis = k;
+  return axis;
+}
+
+// The fewest slabs that fit; the whole frame where it does. False where none do: `least` is what the least
+// demanding cut takes.
+bool find_slabs(const Frame& frame, const Needs& needs, bool on_gpu, double available, SlabPlan& plan,
+                double& least) {
+  const auto n = static_cast<double>(frame.n_atoms());
+  const double density = needs.cutoff > 0 ? density_seen(frame, std::max(needs.cutoff, 2.0)) : 0;
+  const Prices price = prices_of(frame, needs, density, on_gpu);
+  plan = uncut_plan(frame, needs, price);
+  if (plan.bytes <= available) return true;
+
+  const int axis = longest(frame.box, {true, true, true});
+  const Histogram atoms(frame, axis);
+  const double depth = plan.reach / frame.box.height(axis);
+  const double beside = Images(frame, plan.reach).beside(axis);
+  plan.axis = axis;
+  least = plan.uncut_bytes;
+  for (int k = 2; k <= max_slabs; ++k) {
+    plan.cuts = atoms.cuts(k);
+    const double width = (plan.cuts.back() - plan.cuts.front()) / k;
+    plan.bytes = 0;
+    for (size_t s = 0; s + 1 < plan.cuts.size(); ++s) {
+      const double lo = plan.cuts[s], hi = plan.cuts[s + 1];
+      const double around = atoms.below(hi + depth) - atoms.below(lo - depth), picked = std::min(n, around);
+      plan.bytes = std::max(plan.bytes, bytes_in_use(price, (price.input + price.picked) * picked,
+                                                     atoms.below(hi) - atoms.below(lo), around * beside));
+    }
+    least = std::min(least, plan.bytes);
+    if (plan.bytes <= available) return true;
+    if (width < depth / 4) break;
+  }
+  return false;
+}
+
 }  // namespace
+
+SlabPlan plan_slabs(const Frame& frame, const Needs& needs, bool on_gpu, double available, double held,
+                    double limit) {
+  if (frame.n_atoms() == 0) return {};
+  double least = 0;
+  SlabPlan plan;
+  if (find_slabs(frame, needs, on_gpu, available, plan, least)) return plan;
+  if (on_gpu)
+    throw ResourceError(fmt::format(
+        "the GPU's memory is not enough: {:.0f} MB of it may be used (--memory, or what is free), and "
+        "the thinnest slab needs {:.0f} MB",
+        available / 1e6, std::ceil(least / 1e6)));
+  throw ResourceError(fmt::format(
+      "--memory {:.0f} MB is not enough: the frames in memory and their results hold {:.0f} MB and the "
+      "thinnest slab needs {:.0f} MB more; give at least {:.0f} MB",
+      limit / 1e6, held / 1e6, least / 1e6, std::ceil((held + least) * 1.01 / 1e6)));
+}
+
+std::optional<SlabPlan> plan_sweep(const Frame& frame, const Needs& needs, const SweepNeeds& sweep,
+                                   bool on_gpu, double available) {
+  if (frame.n_atoms() == 0) return {};
+  SlabPlan plan = uncut_plan(frame, needs, prices_of(frame, needs, 0, on_gpu));
+  const int axis = longest(frame.box, sweep.along);
+  if (plan.bytes <= available || axis < 0) return {};
+
+  Needs visited;
+  visited.reach = sweep.reach;
+  visited.bytes_per_atom = visited.bytes_per_ghost = sweep.bytes_per_visited;
+  const Prices price = prices_of(frame, visited, 0, on_gpu);
+  const Histogram atoms(frame, axis);
+  const double height = frame.box.height(axis), beside = Images(frame, sweep.reach).beside(axis);
+  const double from = atoms.edge(0), extent = atoms.edge(n_bins) - from;
+  plan.axis = axis;
+  plan.reach = 0;
+  for (int k = 2; k <= max_slabs; ++k) {
+    const double width = extent / k;
+    if (width * height < 1) return {};
+    plan.cuts.assign(1, from);
+    for (int s = 1; s < k; ++s) plan.cuts.push_back(from + width * s);
+    plan.cuts.push_back(atoms.edge(n_bins));
+    double at_hand = 0, waiting = 0;
+    for (size_t s = 0; s + 1 < plan.cuts.size(); ++s) {
+      const double below = atoms.below(plan.cuts[s + 1]);
+      at_hand = std::max(at_hand, below - atoms.below(plan.cuts[s]));
+      waiting = std::max(waiting, below - atoms.below(plan.cuts[s] - sweep.wait / height - width));
+    }
+    plan.bytes = bytes_in_use(price, (price.input + price.picked) * at_hand, at_hand, at_hand * beside) +
+                 static_cast<double>(sweep.bytes_per_waiting) * waiting + sweep.bytes(axis, width * height);
+    if (plan.bytes <= available) break;
+    if (k == max_slabs) return {};
+  }
+  // How often an atom is visited, by either: a sweep along a short direction may be the worse one.
+  double least = 0;
+  SlabPlan slabs;
+  if (find_slabs(frame, needs, on_gpu, available, slabs, least)) {
+    const double thickness = (slabs.cuts.back() - slabs.cuts.front()) * frame.box.height(slabs.axis);
+    const double in_slabs = 1 + 2 * slabs.reach * slabs.n_slabs() / thickness;
+    const double in_sweep = 1 + (frame.box.periodic[axis] ? 2 * sweep.reach : 0) / (extent * height);
+    if (in_slabs < in_sweep) return {};
+  }
+  return plan;
+}
 
 double cell_size_for(const Needs& needs) {
   return std::max(1.0, (needs.cutoff > 0 ? needs.cutoff : needs.reach / 4) / cells_per_cutoff);
@@ -142,63 +276,6 @@ int64_t bytes_of(const FrameResults& results) {
   for (const Observable& o : results.observables)
     bytes += o.real.capacity() * sizeof(double) + o.integer.capacity() * sizeof(int64_t);
   return static_cast<int64_t>(bytes);
-}
-
-SlabPlan plan_slabs(const Frame& frame, const Needs& needs, bool on_gpu, double available, double held,
-                    double limit) {
-  SlabPlan plan;
-  const auto n = static_cast<double>(frame.n_atoms());
-  if (frame.n_atoms() == 0) return plan;
-  const double reach = reach_of(needs);
-  const double density = needs.cutoff > 0 ? density_seen(frame, std::max(needs.cutoff, 2.0)) : 0;
-  const Prices price = prices_of(frame, needs, density, on_gpu);
-  const auto cost = [&](double input_bytes, double local, double total) {
-    return input_bytes + price.atom * total + price.local * local +
-           price.ghost * std::max(total - local, 0.0) + price.fixed;
-  };
-  // Images of an atom along each direction, itself included.
-  double images[3];
-  for (int k = 0; k < 3; ++k) images[k] = frame.box.periodic[k] ? 1 + 2 * reach / frame.box.height(k) : 1;
-  plan.per_input = price.input;
-  plan.per_picked = price.picked;
-  plan.per_local = price.atom + price.local;
-  plan.per_ghost = price.atom + price.ghost;
-  plan.fixed = price.fixed;
-  plan.reach = reach;
-  plan.bytes = plan.uncut_bytes = cost(price.input * n, n, n * images[0] * images[1] * images[2]);
-  if (plan.bytes <= available) return plan;
-
-  int axis = 0;  // the longest direction: cuts have the least area
-  for (int k = 1; k < 3; ++k)
-    if (frame.box.height(k) > frame.box.height(axis)) axis = k;
-  const Histogram atoms(frame, axis);
-  const double depth = reach / frame.box.height(axis);
-  const double beside = images[(axis + 1) % 3] * images[(axis + 2) % 3];
-  plan.axis = axis;
-  double least = plan.uncut_bytes;
-  for (int k = 2; k <= max_slabs; ++k) {
-    plan.cuts = atoms.cuts(k);
-    const double width = (plan.cuts.back() - plan.cuts.front()) / k;
-    plan.bytes = 0;
-    for (size_t s = 0; s + 1 < plan.cuts.size(); ++s) {
-      const double lo = plan.cuts[s], hi = plan.cuts[s + 1];
-      const double around = atoms.below(hi + depth) - atoms.below(lo - depth), picked = std::min(n, around);
-      plan.bytes = std::max(plan.bytes, cost((price.input + price.picked) * picked,
-                                             atoms.below(hi) - atoms.below(lo), around * beside));
-    }
-    least = std::min(least, plan.bytes);
-    if (plan.bytes <= available) return plan;
-    if (width < depth / 4) break;
-  }
-  if (on_gpu)
-    throw ResourceError(fmt::format(
-        "the GPU's memory is not enough: {:.0f} MB of it may be used (--memory, or what is free), and "
-        "the thinnest slab needs {:.0f} MB",
-        available / 1e6, std::ceil(least / 1e6)));
-  throw ResourceError(fmt::format(
-      "--memory {:.0f} MB is not enough: the frames in memory and their results hold {:.0f} MB and the "
-      "thinnest slab needs {:.0f} MB more; give at least {:.0f} MB",
-      limit / 1e6, held / 1e6, least / 1e6, std::ceil((held + least) * 1.01 / 1e6)));
 }
 
 }  // namespace grainfield

@@ -1,7 +1,10 @@
 // How a frame is cut so that what grows with its atoms fits into memory.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "host/analysis.hpp"
@@ -30,6 +33,24 @@ struct SlabPlan {
 // results and other frames; 0 on a GPU, which holds none of them) and `limit` are for the message.
 SlabPlan plan_slabs(const Frame& frame, const Needs& needs, bool on_gpu, double available, double held,
                     double limit);
+
+// What a sweep needs: slabs that are visited in order, each without ghosts along the cut, by an analysis that
+// keeps between them what they share (host/gaussian_sweep.hpp).
+struct SweepNeeds {
+  std::array<bool, 3> along{};  // the cell vectors that may be cut
+  // A: ghosts beside a slab; where the cut vector is periodic, atoms this far before the first slab and
+  // behind the last are visited too, as slabs of index -1.
+  double reach = 0;
+  double wait = 0;                // A: results of an atom may need others this far behind it
+  int64_t bytes_per_visited = 0;  // per atom of the slab at hand, with the ghosts beside it
+  int64_t bytes_per_waiting = 0;  // per atom of a slab that waits for those behind it
+  std::function<double(int axis, double thickness)> bytes;  // for slabs of at most so many A
+};
+
+// Slabs of equal thickness, as thick as memory allows. None where the frame fits uncut, where no sweep fits,
+// or where slabs with halos (plan_slabs) visit atoms less often.
+std::optional<SlabPlan> plan_sweep(const Frame& frame, const Needs& needs, const SweepNeeds& sweep,
+                                   bool on_gpu, double available);
 
 // Width (A) of the cells that a batch for these needs has.
 double cell_size_for(const Needs& needs);

@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <numeric>
+#include <optional>
 
 #include "host/elements.hpp"
 #include "host/error.hpp"
 #include "host/gaussian_field.hpp"
+#include "host/gaussian_sweep.hpp"
 #include "kernels/core/launch.hpp"
 
 namespace grainfield {
@@ -62,6 +65,15 @@ struct MarkDefects {
   }
 };
 
+struct TakePositions {
+  BatchView batch;
+  Vec3* position;
+  template <class Team>
+  GF_HD void operator()(Team, int64_t i) const {
+    position[i] = batch.position(i);
+  }
+};
+
 class DensityAnalysis : public Analysis {
  public:
   DensityAnalysis(const Parameters& parameters, const RunContext& run) : parameters_(parameters), run_(run) {
@@ -85,6 +97,7 @@ class DensityAnalysis : public Analysis {
     relative_density_ = &context.add_field(info.fields[1], 1, false);
     context.add_observable(info.observables[0]).real[0] = beta_;
     bulk_ = &context.add_observable(info.observables[1]);
+    needs_ = {};
     needs_.reach = context.frame.n_atoms() > 0 ? GaussianField::reach(beta_, method_) : 0;
     needs_.bytes_per_atom = 8;
     if (method_ == GaussianMethod::grid && context.frame.n_atoms() > 0) {
@@ -95,13 +108,9 @@ class DensityAnalysis : public Analysis {
     }
   }
 
-  Needs needs() const override { return needs_; }
-
-  void compute(FrameContext&, const SlabContext& slab) override {
-    evaluate(slab, nullptr, number_density_->real);
-  }
-
+  // Passes over the frame are made here: needs() asks for none, because they may be sweeps.
   void finish(FrameContext& context) override {
+    if (context.frame.n_atoms() > 0) sum_at_atoms(context, nullptr, number_density_->real);
     double bulk = std::numeric_limits<double>::quiet_NaN();
     if (parameters_.is_set("bulk"))
       bulk = parameters_.real("bulk");
@@ -122,15 +131,76 @@ class DensityAnalysis : public Analysis {
  private:
   bool bulk_from_atoms() const { return !parameters_.is_set("bulk") && !run_.lattice; }
 
-  void evaluate(const SlabContext& slab, const double* weights, std::vector<double>& frame_values) const {
+  // The Gaussian sums at all atoms, over the atoms (by input) that `marks` has set, or all.
+  void sum_at_atoms(FrameContext& context, const uint8_t* marks, std::vector<double>& values) const {
+    std::optional<SlabPlan> plan;
+    SweepNeeds sweep;
+    if (method_ == GaussianMethod::grid) {
+      sweep = GaussianSweep::needs(run_.exec, context.frame, beta_);
+      sweep.bytes_per_visited = 8;
+      sweep.bytes_per_waiting = sizeof(Vec3) + sizeof(int64_t) + sizeof(double);
+      plan = context.plan_sweep(needs_, sweep);
+    }
+    if (plan)
+      sum_in_sweep(context, sweep, *plan, marks, values);
+    else
+      context.for_each_slab(needs_, [&](const SlabContext& slab) { sum_in_slab(slab, marks, values); });
+  }
+
+  // Null without marks.
+  const double* weights_of(const SlabContext& slab, const uint8_t* marks) const {
+    if (!marks) return nullptr;
+    const Span<double> weights = slab.scratch.take<double>(slab.batch.n_total(), "defect weights");
+    for_each(run_.exec, slab.batch.n_total(), MarkDefects{slab.batch.source().data, marks, weights.data});
+    return weights.data;
+  }
+
+  void sum_in_slab(const SlabContext& slab, const uint8_t* marks, std::vector<double>& values) const {
     const Batch& batch = slab.batch;
     if (batch.n_local() == 0) return;
     GaussianField field(run_.exec, beta_, method_);
     const auto [lo, hi] = local_bounds(batch);
-    field.set_atoms(batch, weights, lo, hi);
+    field.set_atoms(batch, weights_of(slab, marks), lo, hi);
     const Span<double> rho = slab.scratch.take<double>(batch.n_local(), "densities");
     field.evaluate(batch, nullptr, batch.n_local(), rho.data);
-    scatter(batch, rho.data, 1, frame_values);
+    scatter(batch, rho.data, 1, values);
+  }
+
+  void sum_in_sweep(FrameContext& context, const SweepNeeds& needs, const SlabPlan& plan,
+                    const uint8_t* marks, std::vector<double>& values) const {
+    struct Waiting {
+      Slab slab;
+      Buffer<Vec3> position;
+      std::vector<int64_t> source;
+    };
+    std::deque<Waiting> waiting;
+    GaussianSweep field(run_.exec, context.frame, beta_, plan);
+    Buffer<double> rho(run_.exec);
+    std::vector<double> host;
+    const auto evaluate = [&] {
+      for (; !waiting.empty() && waiting.front().slab.hi <= field.ready(); waiting.pop_front()) {
+        const Waiting& w = waiting.front();
+        rho.resize(w.position.size(), "densities");
+        host.resize(w.source.size());
+        field.evaluate(w.position.data(), w.position.size(), w.slab.lo, w.slab.hi, rho.data());
+        rho.download(host.data());
+        for (size_t i = 0; i < host.size(); ++i) values[static_cast<size_t>(w.source[i])] = host[i];
+      }
+    };
+    context.sweep(plan, needs, [&](const SlabContext& slab) {
+      const Batch& batch = slab.batch;
+      field.add(batch, weights_of(slab, marks), slab.slab);
+      if (slab.index >= 0) {
+        Waiting& w = waiting.emplace_back(
+            Waiting{slab.slab, Buffer<Vec3>(run_.exec, batch.n_local(), "positions"), {}});
+        for_each(run_.exec, batch.n_local(), TakePositions{batch.view(), w.position.data()}, 0, 8192);
+        w.source.resize(static_cast<size_t>(batch.n_local()));
+        copy_to_host(run_.exec, w.source.data(), batch.source().data, w.source.size() * sizeof(int64_t));
+      }
+      evaluate();
+    });
+    field.finish();
+    evaluate();
   }
 
   double mean_of_bulk_atoms(FrameContext& context) const {
@@ -148,12 +218,7 @@ class DensityAnalysis : public Analysis {
     Buffer<uint8_t> marks(run_.exec);
     marks.upload(defective, "defect marks");
     std::vector<double> fraction(n);
-    context.for_each_slab(needs_, [&](const SlabContext& slab) {
-      const Span<double> weights = slab.scratch.take<double>(slab.batch.n_total(), "defect weights");
-      for_each(run_.exec, slab.batch.n_total(),
-               MarkDefects{slab.batch.source().data, marks.data(), weights.data});
-      evaluate(slab, weights.data, fraction);
-    });
+    sum_at_atoms(context, marks.data(), fraction);
     for (size_t i = 0; i < n; ++i) fraction[i] = std::max(0.0, fraction[i] / rho[i]);
     const size_t least = std::min(n, std::max<size_t>(100, n / 100));
     std::vector<double> sorted = fraction;

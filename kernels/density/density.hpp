@@ -16,6 +16,7 @@
 // Out      number_density [atom] A^-3, relative_density [atom] 1.
 // Edges    no atoms -> empty fields and NaN for the bulk. An isolated atom has c0 = (beta sqrt(2 pi))^-3.
 // Error    < 1e-9 of the infinite sum, by either method (gaussian_grid.hpp, gaussian_sum.hpp).
+// Slabs    by the grid: swept, each atom spread once (host/gaussian_sweep.hpp); else with halos.
 // Cost     see gaussian_grid.hpp: per atom about 2,000 multiply-adds and 250 bytes of grid traffic.
 // Team     through gaussian_grid.hpp and gaussian_sum.hpp.
 // Order    through the same; the mean over the bulk atoms is summed in the order of the input.

@@ -102,7 +102,7 @@ struct Windows {
     Lanes w[3][lane_groups];
     for (int k = 0; k < 3; ++k) {
       double t;
-      from[k] = window_of(p[k], inverse_h, &t) - grid.first[k];
+      from[k] = window_of(p[grid.axis[k]], inverse_h, &t) - grid.first[k];
       for (int g = 0; g < lane_groups; ++g) w[k][g] = load(tables.phi[spread_degree] + 4 * g);
       for (int d = spread_degree - 1; d >= 0; --d)
         for (int g = 0; g < lane_groups; ++g) w[k][g] = w[k][g] * t + load(tables.phi[d] + 4 * g);
@@ -171,7 +171,7 @@ constexpr int64_t tile_edge = 16;
 static_assert(tile_edge >= spread_width);
 
 void spread_tiles(const Exec& exec, const BatchView& batch, const double* weight, const GridPiece& grid,
-                  const GaussianGridTables* tables, double* value) {
+                  const GaussianGridTables* tables, bool add, double* value) {
   const int64_t tiles_y = (grid.n[1] + tile_edge - 1) / tile_edge,
                 tiles_z = (grid.n[2] + tile_edge - 1) / tile_edge;
   const int64_t columns = (grid.n[0] + 31) / 32;  // along x atoms are only put in order, for the cache
@@ -189,7 +189,7 @@ void spread_tiles(const Exec& exec, const BatchView& batch, const double* weight
         bool inside = true;
         for (int k = 0; k < 3; ++k) {
           double t;
-          from[k] = window_of(p[k], inverse_h, &t) - grid.first[k];
+          from[k] = window_of(p[grid.axis[k]], inverse_h, &t) - grid.first[k];
           // Atoms whose window leaves the piece are too far from every point to count.
           inside = inside && from[k] >= 0 && from[k] + (k == 0 ? spread_lanes : spread_width) <= grid.n[k];
         }
@@ -207,8 +207,9 @@ void spread_tiles(const Exec& exec, const BatchView& batch, const double* weight
   for (int64_t tile = 0; tile <= n_tiles; ++tile)
     first[static_cast<size_t>(tile)] =
         std::lower_bound(key.begin(), key.end(), static_cast<uint32_t>(tile * columns)) - key.begin();
-  parallel_chunks(exec.threads, grid.n_nodes(), 1 << 18,
-                  [&](int64_t begin, int64_t end, int) { std::fill(value + begin, value + end, 0.0); });
+  if (!add)
+    parallel_chunks(exec.threads, grid.n_nodes(), 1 << 18,
+                    [&](int64_t begin, int64_t end, int) { std::fill(value + begin, value + end, 0.0); });
   for (int colour = 0; colour < 4; ++colour) {
     const int64_t odd_y = colour & 1, odd_z = colour >> 1;
     const int64_t ny = (tiles_y - odd_y + 1) / 2, nz = (tiles_z - odd_z + 1) / 2;
@@ -223,38 +224,46 @@ void spread_tiles(const Exec& exec, const BatchView& batch, const double* weight
   }
 }
 
-void smooth_in_place(const Exec& exec, const GridPiece& grid, const GaussianGridTables& tables,
-                     double* value) {
-  const int64_t nx = grid.n[0], ny = grid.n[1], nz = grid.n[2];
-  constexpr int64_t block = line_block;
-  const int64_t longest = std::max({nx, ny, nz}) + 2 * smooth_reach + block;
-  const HostScratch scratch(exec.threads, static_cast<size_t>(longest * block) * sizeof(double));
-  parallel_chunks(exec.threads, ny * nz, 16, [&](int64_t begin, int64_t end, int worker) {
+void smooth_rows(const Exec& exec, const GridPiece& grid, const GaussianGridTables& tables, double* value) {
+  const int64_t nx = grid.n[0];
+  const HostScratch scratch(exec.threads,
+                            static_cast<size_t>(nx + 2 * smooth_reach + line_block) * sizeof(double));
+  parallel_chunks(exec.threads, grid.n[1] * grid.n[2], 16, [&](int64_t begin, int64_t end, int worker) {
     auto* line = static_cast<double*>(scratch.of(worker));
     std::fill(line, line + smooth_reach, 0.0);
     for (int64_t row = begin; row < end; ++row) {
       std::copy(value + row * nx, value + (row + 1) * nx, line + smooth_reach);
-      std::fill(line + smooth_reach + nx, line + nx + 2 * smooth_reach + block, 0.0);
+      std::fill(line + smooth_reach + nx, line + nx + 2 * smooth_reach + line_block, 0.0);
       smooth_line(line, nx, tables.psi, value + row * nx);
     }
   });
+}
+
+// Along axis 1 or 2, from `from` to `to`, a part of it along that axis; lines are copied before they are
+// written, so in = out will do where both are the same.
+void smooth_lines_along(const Exec& exec, int axis, const GridPiece& from, const GridPiece& to,
+                        const GaussianGridTables& tables, const double* in, double* out) {
+  constexpr int64_t block = line_block;
+  const int64_t nx = to.n[0], n = to.n[axis], stride = axis == 1 ? nx : nx * to.n[1];
+  const int64_t others = axis == 1 ? to.n[2] : to.n[1];
+  const int64_t other_stride_in = axis == 1 ? nx * from.n[1] : nx, other_stride = axis == 1 ? nx * n : nx;
   const int64_t x_blocks = (nx + block - 1) / block;
-  for (const int axis : {1, 2}) {
-    const int64_t n = grid.n[axis], stride = axis == 1 ? nx : nx * ny;
-    const int64_t planes = axis == 1 ? nz : ny, plane_stride = axis == 1 ? nx * ny : nx;
-    parallel_chunks(exec.threads, planes * x_blocks, 4, [&](int64_t begin, int64_t end, int worker) {
-      auto* lines = static_cast<double*>(scratch.of(worker));
-      for (int64_t m = begin; m < end; ++m) {
-        const int64_t x0 = m % x_blocks * block;
-        const int64_t lanes = std::min(block, nx - x0);
-        double* corner = value + m / x_blocks * plane_stride + x0;
-        std::fill(lines, lines + (n + 2 * smooth_reach) * block, 0.0);
-        for (int64_t k = 0; k < n; ++k)
-          std::copy(corner + k * stride, corner + k * stride + lanes, lines + (k + smooth_reach) * block);
-        smooth_lines(lines, n, tables.psi, corner, stride, lanes);
-      }
-    });
-  }
+  // Rows of the lines: those of `out` and smooth_reach on either side, of which `in` holds [held, end).
+  const int64_t rows = n + 2 * smooth_reach, first = to.first[axis] - from.first[axis] - smooth_reach;
+  const int64_t held = std::max<int64_t>(0, -first), end = std::min(rows, from.n[axis] - first);
+  const HostScratch scratch(exec.threads, static_cast<size_t>(rows * block) * sizeof(double));
+  parallel_chunks(exec.threads, others * x_blocks, 4, [&](int64_t begin, int64_t stop, int worker) {
+    auto* lines = static_cast<double*>(scratch.of(worker));
+    for (int64_t m = begin; m < stop; ++m) {
+      const int64_t x0 = m % x_blocks * block, other = m / x_blocks;
+      const int64_t lanes = std::min(block, nx - x0);
+      const double* source = in + other * other_stride_in + x0;
+      std::fill(lines, lines + rows * block, 0.0);
+      for (int64_t k = held; k < end; ++k)
+        std::copy(source + (first + k) * stride, source + (first + k) * stride + lanes, lines + k * block);
+      smooth_lines(lines, n, tables.psi, out + other * other_stride + x0, stride, lanes);
+    }
+  });
 }
 
 GF_SIMD_CLONES void gather_range(const GatherAtPoint& kernel, int64_t begin, int64_t end) {
@@ -282,13 +291,15 @@ const GaussianGridTables& gaussian_grid_tables() {
   return tables;
 }
 
-GridPiece grid_piece_for(double beta, Vec3 lo, Vec3 hi) {
+GridPiece grid_piece_for(double beta, Vec3 lo, Vec3 hi, int across) {
   GridPiece grid;
   grid.h = beta / nodes_per_beta;
+  std::swap(grid.axis[across], grid.axis[2]);
   const int64_t margin = spread_width / 2 + smooth_reach;
   for (int k = 0; k < 3; ++k) {
-    grid.first[k] = static_cast<int64_t>(std::floor(lo[k] / grid.h)) - margin;
-    const auto last = static_cast<int64_t>(std::floor(hi[k] / grid.h)) + margin + 1;
+    const int d = grid.axis[k];
+    grid.first[k] = static_cast<int64_t>(std::floor(lo[d] / grid.h)) - margin;
+    const auto last = static_cast<int64_t>(std::floor(hi[d] / grid.h)) + margin + 1;
     // Room for rows of spread_lanes nodes from any window.
     grid.n[k] = last - grid.first[k] + 1 + (k == 0 ? spread_lanes - spread_width : 0);
   }
@@ -296,19 +307,38 @@ GridPiece grid_piece_for(double beta, Vec3 lo, Vec3 hi) {
 }
 
 void spread_on_grid(const Exec& exec, const BatchView& batch, const CellView& cells, int32_t system,
-                    const double* weight, const GridPiece& grid, const GaussianGridTables* tables,
+                    const double* weight, const GridPiece& grid, const GaussianGridTables* tables, bool add,
                     double* value) {
   if (exec.on_gpu() || exec.plain)
-    return for_each(exec, grid.n_nodes(), SpreadToNode{batch, cells, system, weight, grid, tables, value});
-  spread_tiles(exec, batch, weight, grid, tables, value);
+    return for_each(exec, grid.n_nodes(),
+                    SpreadToNode{batch, cells, system, weight, grid, tables, add, value});
+  spread_tiles(exec, batch, weight, grid, tables, add, value);
+}
+
+void smooth_in_planes(const Exec& exec, const GridPiece& grid, const GaussianGridTables* tables,
+                      double* value, double* other) {
+  if (exec.on_gpu() || exec.plain) {
+    for_each(exec, grid.n_nodes(), SmoothAxis{grid, grid, 0, tables, value, other});
+    for_each(exec, grid.n_nodes(), SmoothAxis{grid, grid, 1, tables, other, value});
+  } else {
+    smooth_rows(exec, grid, *tables, value);
+    smooth_lines_along(exec, 1, grid, grid, *tables, value, value);
+  }
+}
+
+void smooth_across_planes(const Exec& exec, const GridPiece& from, const GridPiece& to,
+                          const GaussianGridTables* tables, const double* in, double* out) {
+  if (exec.on_gpu() || exec.plain)
+    for_each(exec, to.n_nodes(), SmoothAxis{from, to, 2, tables, in, out});
+  else
+    smooth_lines_along(exec, 2, from, to, *tables, in, out);
 }
 
 void smooth_grid(const Exec& exec, const GridPiece& grid, const GaussianGridTables* tables, double* value,
                  double* other) {
-  if (!exec.on_gpu() && !exec.plain) return smooth_in_place(exec, grid, *tables, value);
-  for_each(exec, grid.n_nodes(), SmoothAxis{grid, 0, tables, value, other});
-  for_each(exec, grid.n_nodes(), SmoothAxis{grid, 1, tables, other, value});
-  for_each(exec, grid.n_nodes(), SmoothAxis{grid, 2, tables, value, other});
+  smooth_in_planes(exec, grid, tables, value, other);
+  if (!exec.on_gpu() && !exec.plain) return smooth_across_planes(exec, grid, grid, tables, value, value);
+  smooth_across_planes(exec, grid, grid, tables, value, other);
   copy_within(exec, value, other, static_cast<size_t>(grid.n_nodes()) * sizeof(double));
 }
 

@@ -49,18 +49,28 @@ struct GaussianGridTables {
 };
 const GaussianGridTables& gaussian_grid_tables();
 
-// A piece of the grid: node (i, j, k), x fastest, lies at ((first.x + i) h, ...). Nodes have the same places
-// whatever the piece: slabs share them.
+// A piece of the grid: node (i, j, k), i fastest, lies at (first[0] + i) h along Cartesian direction axis[0],
+// and so on. Nodes have the same places whatever the piece: slabs share them. A plane is all nodes of one k.
 struct GridPiece {
   double h = 1;                  // A
   int64_t first[3] = {0, 0, 0};  // global number of the first node
   int64_t n[3] = {0, 0, 0};
+  int32_t axis[3] = {0, 1, 2};
   int64_t n_nodes() const { return n[0] * n[1] * n[2]; }
+  int64_t plane() const { return n[0] * n[1]; }
+  // Planes [from, to) of global numbers.
+  GridPiece planes(int64_t from, int64_t to) const {
+    GridPiece part = *this;
+    part.first[2] = from;
+    part.n[2] = to - from;
+    return part;
+  }
   GF_HD int64_t at(int64_t i, int64_t j, int64_t k) const { return (k * n[1] + j) * n[0] + i; }
 };
 
-// The piece that the points of the box [lo, hi] (A) need.
-GridPiece grid_piece_for(double beta, Vec3 lo, Vec3 hi);
+// The piece that the points of the box [lo, hi] (A) need; its planes are normal to Cartesian direction
+// `across`.
+GridPiece grid_piece_for(double beta, Vec3 lo, Vec3 hi, int across = 2);
 
 // First node of the window of coordinate x (global number), and the fraction t in [-1, 1].
 GF_HD inline int64_t window_of(double x, double inverse_h, double* t) {
@@ -77,7 +87,7 @@ GF_HD inline void spread_weights(const GaussianGridTables& tables, double t, dou
     for (int k = 0; k < spread_lanes; ++k) w[k] = w[k] * t + tables.phi[d][k];
 }
 
-// Plain schedule of the spreading: one node sums the atoms around it.
+// Plain schedule of the spreading: one node sums the atoms around it, onto what it has where `add` is set.
 struct SpreadToNode {
   BatchView batch;
   CellView cells;
@@ -85,13 +95,14 @@ struct SpreadToNode {
   const double* weight;  // [n_total] or null
   GridPiece grid;
   const GaussianGridTables* tables;
+  bool add;
   double* value;  // [n_nodes]
 
   template <class Team>
   GF_HD void operator()(Team, int64_t node) const {
     const int64_t at[3] = {node % grid.n[0], node / grid.n[0] % grid.n[1], node / (grid.n[0] * grid.n[1])};
     Vec3 r;
-    for (int k = 0; k < 3; ++k) r[k] = static_cast<double>(grid.first[k] + at[k]) * grid.h;
+    for (int k = 0; k < 3; ++k) r[grid.axis[k]] = static_cast<double>(grid.first[k] + at[k]) * grid.h;
     const double inverse_h = 1 / grid.h;
     const double radius = 1.7320508075688774 * (spread_width / 2) * grid.h;
     double sum = 0;
@@ -101,7 +112,7 @@ struct SpreadToNode {
         double product = weight ? weight[j] : 1.0;
         for (int k = 0; k < 3; ++k) {
           double t;
-          const int64_t tap = grid.first[k] + at[k] - window_of(p[k], inverse_h, &t);
+          const int64_t tap = grid.first[k] + at[k] - window_of(p[grid.axis[k]], inverse_h, &t);
           if (tap < 0 || tap >= spread_width) {
             product = 0;
             break;
@@ -113,13 +124,14 @@ struct SpreadToNode {
         sum += product;
       }
     });
-    value[node] = sum;
+    value[node] = add ? value[node] + sum : sum;
   }
 };
 
-// Plain schedule of the smoothing along one axis: out = psi * in, with nothing beyond the piece.
+// Plain schedule of the smoothing along one axis: out = psi * in, with nothing beyond the piece `from`; `to`
+// is a part of it (of its planes).
 struct SmoothAxis {
-  GridPiece grid;
+  GridPiece from, to;
   int axis;
   const GaussianGridTables* tables;
   const double* in;
@@ -127,12 +139,14 @@ struct SmoothAxis {
 
   template <class Team>
   GF_HD void operator()(Team, int64_t node) const {
-    const int64_t stride = axis == 0 ? 1 : axis == 1 ? grid.n[0] : grid.n[0] * grid.n[1];
-    const int64_t here = node / stride % grid.n[axis], last = grid.n[axis] - 1;
-    double sum = tables->psi[0] * in[node];
+    const int64_t stride = axis == 0 ? 1 : axis == 1 ? to.n[0] : to.n[0] * to.n[1];
+    const int64_t skipped = to.first[axis] - from.first[axis];
+    const int64_t here = node / stride % to.n[axis] + skipped, last = from.n[axis] - 1;
+    const double* centre = in + node + skipped * stride;
+    double sum = tables->psi[0] * *centre;
     for (int64_t j = 1; j <= smooth_reach; ++j) {
-      const double below = here - j >= 0 ? in[node - j * stride] : 0.0;
-      const double above = here + j <= last ? in[node + j * stride] : 0.0;
+      const double below = here - j >= 0 ? centre[-j * stride] : 0.0;
+      const double above = here + j <= last ? centre[j * stride] : 0.0;
       sum += tables->psi[j] * (below + above);
     }
     out[node] = sum;
@@ -156,7 +170,7 @@ struct GatherAtPoint {
     double t[3], w[3][spread_lanes];
     int64_t from[3];
     for (int k = 0; k < 3; ++k) {
-      from[k] = window_of(p[k], inverse_h, &t[k]) - grid.first[k];
+      from[k] = window_of(p[grid.axis[k]], inverse_h, &t[k]) - grid.first[k];
       spread_weights(*tables, t[k], w[k]);
     }
     // Rows are read to spread_lanes nodes: the weights beyond the window are 0, and the piece has the room.
@@ -174,11 +188,19 @@ struct GatherAtPoint {
   }
 };
 
-// Launchers. `tables` lies where exec runs. spread + smooth fill value [n_nodes]; other [n_nodes] is a second
-// array, needed by the plain schedules (GPU, exec.plain) only.
+// Launchers. `tables` lies where exec runs. `other` [n_nodes] is a second array, needed by the plain
+// schedules (GPU, exec.plain) only. Spreads the atoms whose windows lie in the piece, onto what value holds
+// where `add` is set.
 void spread_on_grid(const Exec& exec, const BatchView& batch, const CellView& cells, int32_t system,
-                    const double* weight, const GridPiece& grid, const GaussianGridTables* tables,
+                    const double* weight, const GridPiece& grid, const GaussianGridTables* tables, bool add,
                     double* value);
+// Smooths in place within each plane, and across the planes; the latter from a piece to some of its planes,
+// in place where both are all of them and in = out.
+void smooth_in_planes(const Exec& exec, const GridPiece& grid, const GaussianGridTables* tables,
+                      double* value, double* other);
+void smooth_across_planes(const Exec& exec, const GridPiece& from, const GridPiece& to,
+                          const GaussianGridTables* tables, const double* in, double* out);
+// Both, in place.
 void smooth_grid(const Exec& exec, const GridPiece& grid, const GaussianGridTables* tables, double* value,
                  double* other);
 void gather_from_grid(const Exec& exec, const GatherAtPoint& kernel, int64_t n_points);

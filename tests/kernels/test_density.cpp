@@ -7,12 +7,14 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <functional>
 #include <numeric>
 #include <random>
 
 #include "host/error.hpp"
 #include "host/gaussian_field.hpp"
 #include "host/lattice.hpp"
+#include "host/slab_plan.hpp"
 #include "io/reader.hpp"
 #include "tests/reference/density_ref.hpp"
 #include "tests/support/run_analysis.hpp"
@@ -146,31 +148,119 @@ TEST(Density, ThreadsChangeNoBit) {
   }
 }
 
-TEST(Density, SlabsGiveTheSameSums) {
-  for (const bool periodic : {true, false}) {
-    const Frame frame =
-        ideal_gas(Box({20, 0, 0}, {3, 21, 0}, {0, 2, 150}, {}, true, true, periodic), 4000, 11);
-    for (const char* method : {"sum", "grid"}) {
-      RunContext cut;
-      cut.memory_limit = method == std::string("sum") ? 2'000'000 : 7'000'000;
-      int n_slabs = 0;
-      FrameResults results;
-      FrameContext context(frame, results, cut);
-      const auto analysis = density_entry().make(
-          Parameters(density_entry().info, {{"method", method}, {"beta", "2"}, {"bulk", "0.1"}}), cut);
-      analysis->begin(context);
-      context.for_each_slab(analysis->needs(), [&](const SlabContext& slab) {
-        n_slabs = slab.n_slabs;
-        analysis->compute(context, slab);
-      });
-      analysis->finish(context);
-      EXPECT_GT(n_slabs, 1) << method;
-      EXPECT_LT(largest_relative_difference(results.find_field("number_density")->real,
-                                            densities(frame, method, 2.0)),
-                1e-12)
-          << method << " in " << n_slabs << " slabs";
+struct LongCase {
+  const char* name;
+  Box box;
+  int axis;       // along which it is cut
+  bool is_swept;  // by the grid: the faces of its slabs are normal to a Cartesian direction
+};
+
+const LongCase long_cases[] = {
+    {"long along c", Box({20, 0, 0}, {3, 21, 0}, {0, 0, 150}), 2, true},
+    {"long along c, inclined", Box({20, 0, 0}, {3, 21, 0}, {15, -9, 150}), 2, true},
+    {"long along a", Box({150, 0, 0}, {0, 20, 0}, {0, 0, 21}, {-70, 11, 3}), 0, true},
+    {"long along b", Box({21, 0, 0}, {0, 150, 0}, {0, 0, 20}), 1, true},
+    {"free along c", Box({20, 0, 0}, {0, 21, 0}, {0, 0, 150}, {}, true, true, false), 2, true},
+    {"free", Box({150, 0, 0}, {0, 30, 0}, {0, 0, 30}, {-5, 0, 5}, false, false, false), 0, true},
+    {"inclined faces", Box({150, 0, 0}, {5, 20, 0}, {0, 0, 21}), 0, false},
+    {"turned", Box({19, 4, 1}, {-4, 20, 2}, {1, -10, 149}), 2, false},
+};
+
+// Runs with less and less memory until no cut fits; calls check(results, plans) for each.
+void with_less_memory(const Frame& frame, RunContext run, const Given& given,
+                      const std::function<void(FrameResults&)>& prepare,
+                      const std::function<void(const FrameResults&, const std::vector<SlabPlan>&)>& check) {
+  FrameResults uncut;
+  prepare(uncut);
+  const auto plans = test::plans_of_analysis(density_entry(), frame, run, given, uncut);
+  check(uncut, plans);
+  const auto held = static_cast<double>(bytes_of(frame) + bytes_of(uncut));
+  for (double part = 0.95; part > 0.01; part *= 0.7) {
+    run.memory_limit = static_cast<int64_t>(held + part * plans.front().uncut_bytes);
+    FrameResults results;
+    prepare(results);
+    try {
+      const auto cut = test::plans_of_analysis(density_entry(), frame, run, given, results);
+      check(results, cut);
+    } catch (const ResourceError&) {
+      return;
     }
   }
+  FAIL() << "every cut fits";
+}
+
+TEST(Density, SlabsGiveTheSameSums) {
+  for (const LongCase& c : long_cases)
+    for (const std::string method : {"sum", "grid"}) {
+      const Frame frame = ideal_gas(c.box, 3000, 11);
+      std::vector<double> expected;
+      int most_slabs = 0, swept = 0;
+      with_less_memory(
+          frame, {}, {{"method", method}, {"beta", "1.5"}, {"bulk", "0.1"}}, [](FrameResults&) {},
+          [&](const FrameResults& results, const std::vector<SlabPlan>& plans) {
+            const std::vector<double>& rho = results.find_field("number_density")->real;
+            ASSERT_EQ(plans.size(), 1u);
+            if (expected.empty()) {
+              expected = rho;
+              EXPECT_EQ(plans[0].n_slabs(), 1);
+              return;
+            }
+            most_slabs = std::max(most_slabs, plans[0].n_slabs());
+            swept += plans[0].reach == 0 ? 1 : 0;
+            EXPECT_EQ(plans[0].axis, c.axis) << c.name;
+            EXPECT_LT(largest_relative_difference(rho, expected), 1e-12)
+                << c.name << ", " << method << " in " << plans[0].n_slabs() << " slabs";
+          });
+      EXPECT_GT(most_slabs, 3) << c.name << ", " << method;
+      EXPECT_EQ(swept > 0, c.is_swept && method == "grid") << c.name << ", " << method;
+      RecordProperty(std::string(c.name) + ", " + method + ", slabs", most_slabs);
+    }
+}
+
+TEST(Density, SweepsOfEveryScheduleGiveTheSameSums) {
+  const Frame frame = ideal_gas(Box({5, 0, 0}, {2, 4, 0}, {3, -1, 50}, {1, 2, 3}), 100, 12);
+  const auto expected = densities(frame, "grid", 1.0);
+  for (const RunContext& run : test::schedules()) {
+    int swept = 0;
+    with_less_memory(
+        frame, run, {{"method", "grid"}, {"beta", "1"}, {"bulk", "0.1"}}, [](FrameResults&) {},
+        [&](const FrameResults& results, const std::vector<SlabPlan>& plans) {
+          if (plans[0].reach > 0 && plans[0].n_slabs() > 1) return;  // cut with halos
+          swept += plans[0].n_slabs() > 1 ? 1 : 0;
+          EXPECT_LT(largest_relative_difference(results.find_field("number_density")->real, expected), 1e-12)
+              << plans[0].n_slabs() << " slabs";
+        });
+    EXPECT_GT(swept, 0);
+  }
+}
+
+TEST(Density, SweepsOfDefectsGiveTheSameBulk) {
+  const Frame frame = ideal_gas(Box({20, 0, 0}, {0, 21, 0}, {0, 0, 150}), 3000, 13);
+  std::vector<double> expected;
+  int most_slabs = 0;
+  with_less_memory(
+      frame, {}, {{"method", "grid"}, {"beta", "1.5"}},
+      [&](FrameResults& results) {
+        Field& coordination = results.fields.emplace_back();
+        coordination.name = "coordination";
+        coordination.is_integer = true;
+        coordination.components = 2;
+        for (const Vec3& r : frame.position)
+          for (const int32_t bulk : {8, 6}) coordination.integer.push_back(r.z > 40 ? bulk : bulk - 1);
+        Observable& modal = results.observables.emplace_back();
+        modal.name = "bulk_coordination";
+        modal.is_integer = true;
+        modal.integer = {8, 6};
+      },
+      [&](const FrameResults& results, const std::vector<SlabPlan>& plans) {
+        ASSERT_EQ(plans.size(), 2u);
+        std::vector<double> found = results.find_field("relative_density")->real;
+        found.push_back(results.find_observable("bulk_number_density")->real[0]);
+        if (expected.empty()) expected = found;
+        most_slabs = std::max(most_slabs, plans[1].n_slabs());
+        EXPECT_LT(largest_relative_difference(found, expected), 1e-11) << plans[1].n_slabs() << " slabs";
+      });
+  EXPECT_GT(most_slabs, 3);
 }
 
 TEST(Density, InvariantUnderTranslationPermutationRotationAndSupercell) {

@@ -1,6 +1,7 @@
 // Runs one analysis on one frame, as the driver would.
 #pragma once
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -8,6 +9,7 @@
 
 #include "host/analysis.hpp"
 #include "host/registry.hpp"
+#include "host/slab_plan.hpp"
 #include "tests/support/systems.hpp"
 
 namespace grainfield::test {
@@ -25,23 +27,32 @@ inline std::vector<RunContext> schedules() {
 
 using Given = std::vector<std::pair<std::string, std::string>>;
 
-// `results` may hold what the analysis requires. Returns the number of slabs.
-inline int run_analysis(const AnalysisEntry& entry, const Frame& frame, const RunContext& run,
-                        const Given& given, FrameResults& results) {
-  int n_slabs = 0;
+// `results` may hold what the analysis requires. Returns how each pass was cut.
+inline std::vector<SlabPlan> plans_of_analysis(const AnalysisEntry& entry, const Frame& frame,
+                                               const RunContext& run, const Given& given,
+                                               FrameResults& results) {
+  std::vector<SlabPlan> plans;
   RunContext there = run;
   if (!run.potential) there.exec = on_test_device(run.exec);  // a potential is on its processor already
   results.n_atoms = frame.n_atoms();
   results.box = frame.box;
   FrameContext context(frame, results, there);
+  context.plans = &plans;
   const auto analysis = entry.make(Parameters(entry.info, given), there);
   analysis->begin(context);
   if (analysis->needs().reach > 0 || analysis->needs().cutoff > 0)
-    context.for_each_slab(analysis->needs(), [&](const SlabContext& slab) {
-      analysis->compute(context, slab);
-      n_slabs = slab.n_slabs;
-    });
+    context.for_each_slab(analysis->needs(),
+                          [&](const SlabContext& slab) { analysis->compute(context, slab); });
   analysis->finish(context);
+  return plans;
+}
+
+// The same; returns the number of slabs of the pass that has the most.
+inline int run_analysis(const AnalysisEntry& entry, const Frame& frame, const RunContext& run,
+                        const Given& given, FrameResults& results) {
+  int n_slabs = 0;
+  for (const SlabPlan& plan : plans_of_analysis(entry, frame, run, given, results))
+    n_slabs = std::max(n_slabs, plan.n_slabs());
   return n_slabs;
 }
 

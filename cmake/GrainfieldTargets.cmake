@@ -44,6 +44,10 @@ target_compile_features(grainfield_settings INTERFACE cxx_std_20)
 # -Wrestrict: GCC 12 sees overlaps in "a" + std::string that are not there (GCC bug 105651).
 set(GRAINFIELD_WARNINGS -Wall -Wextra -Wno-restrict $<$<BOOL:${GRAINFIELD_WERROR}>:-Werror>)
 target_compile_options(grainfield_settings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${GRAINFIELD_WARNINGS}>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # collects garbage later: a tenth less time, a tenth more memory
+  target_compile_options(grainfield_settings INTERFACE
+    "$<$<COMPILE_LANGUAGE:CXX>:SHELL:--param ggc-min-heapsize=1048576 --param ggc-min-expand=1000>")
+endif()
 if(GRAINFIELD_CUDA)
   # CMake 3.25 does not know nvcc 13's C++20 mode: ask for it in words.
   # fmt 9 gives up constexpr under nvcc, which its C++20 parts then lack: tell it that nvcc has it.
@@ -82,9 +86,9 @@ function(grainfield_configure target)
     target_link_libraries(${target} PUBLIC OpenMP::OpenMP_CXX)
   endif()
   if(GRAINFIELD_CUDA)
-    target_compile_definitions(${target} PUBLIC GRAINFIELD_CUDA=1)
-    # cuBLAS is loaded when needed (host/dense.cu): the same binary runs where it is not installed.
-    target_link_libraries(${target} PUBLIC CUDA::cudart_static PRIVATE ${CMAKE_DL_LIBS})
+    # cuBLAS is loaded when needed (host/dense.cu): the same binary runs where it is not installed. C++ sources are
+    # compiled as without CUDA, so that a build folder can change over to it and keep their objects.
+    target_link_libraries(${target} PUBLIC $<LINK_ONLY:CUDA::cudart_static> PRIVATE ${CMAKE_DL_LIBS})
   endif()
 endfunction()
 

@@ -3,6 +3,7 @@
 #   tools/test.sh          the CPU build, all tests
 #   tools/test.sh PRESET [AREAS [OPTIONS]]   cuda (all tests), asan or tsan (the tests labelled quick); AREAS such as
 #                                  "core;kernels" builds and runs the tests of these folders alone; OPTIONS are ctest's
+# GRAINFIELD_BUILD: the folder to build in (default build/PRESET).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -14,7 +15,7 @@ case $preset in
     exit 2
     ;;
 esac
-build=build/$preset
+build=${GRAINFIELD_BUILD:-build/$preset}
 if [[ $preset == cuda ]] && ! command -v nvcc > /dev/null; then
   PATH=$PATH:/usr/local/cuda/bin
 fi
@@ -23,15 +24,16 @@ echo "== [$preset] 1/3 packages"
 tools/install_deps.sh
 echo "== [$preset] 2/3 build in $build"
 rm -rf "$build/test-results"
-if (($# > 1)); then
-  cmake --preset "$preset" -DGRAINFIELD_TEST_AREAS="$2" < /dev/null
-else
-  cmake --preset "$preset" < /dev/null
-fi
-cmake --build --preset "$preset" < /dev/null
+options=()
+if (($# > 1)); then options=(-DGRAINFIELD_TEST_AREAS="$2"); fi
+cmake --preset "$preset" -B "$build" "${options[@]}" < /dev/null
+cmake --build "$build" < /dev/null
 echo "== [$preset] 3/3 tests"
 mkdir -p "$build/test-results"
+quick=()
+case $preset in asan | tsan) quick=(--label-regex quick) ;; esac
 status=0
-ctest --preset "$preset" --output-junit test-results/ctest.xml "${@:3}" < /dev/null || status=$?
+ctest --test-dir "$build" --output-on-failure "${quick[@]}" --parallel "$(nproc)" \
+  --output-junit test-results/ctest.xml "${@:3}" < /dev/null || status=$?
 python3 tools/count_tests.py "$build/test-results" || status=1
 exit "$status"

@@ -175,7 +175,7 @@ void with_less_memory(const Frame& frame, RunContext run, const Given& given,
   const auto plans = test::plans_of_analysis(density_entry(), frame, run, given, uncut);
   check(uncut, plans);
   const auto held = static_cast<double>(bytes_of(frame) + bytes_of(uncut));
-  for (double part = 0.95; part > 0.01; part *= 0.7) {
+  for (double part = 0.9; part > 0.01; part *= 0.55) {
     run.memory_limit = static_cast<int64_t>(held + part * plans.front().uncut_bytes);
     FrameResults results;
     prepare(results);
@@ -192,7 +192,7 @@ void with_less_memory(const Frame& frame, RunContext run, const Given& given,
 TEST(Density, SlabsGiveTheSameSums) {
   for (const LongCase& c : long_cases)
     for (const std::string method : {"sum", "grid"}) {
-      const Frame frame = ideal_gas(c.box, 3000, 11);
+      const Frame frame = ideal_gas(c.box, 1500, 11);
       std::vector<double> expected;
       int most_slabs = 0, swept = 0;
       with_less_memory(

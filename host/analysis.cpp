@@ -177,31 +177,51 @@ void FrameContext::for_each_slab(const Needs& needs, const std::function<void(co
       if (needs.cutoff > 0) memory->list.build(memory->batch, needs.cutoff);
     }
     memory->scratch.reset();
-    body({memory->batch, needs.cutoff > 0 ? &memory->list : nullptr, slab, k, plan.n_slabs(),
-          memory->scratch});
+    body({memory->batch, needs.cutoff > 0 ? &memory->list : nullptr, slab, k, plan.n_slabs(), memory->scratch,
+          memory->held});
   }
   if (kept) *kept = std::move(memory);
   if (clock) clock->set_slab(0, 1);
 }
 
+namespace {
+
+// What tells the memory of a sweep from that of other passes.
+Needs mark_of(const SweepNeeds& sweep) {
+  Needs mark;
+  mark.reach = sweep.reach;
+  mark.bytes_per_atom = sweep.bytes_per_visited;
+  mark.bytes_per_ghost = -1;
+  return mark;
+}
+
+}  // namespace
+
 std::optional<SlabPlan> FrameContext::plan_sweep(const Needs& needs, const SweepNeeds& sweep) const {
-  const Budget left = budget(needs, kept && *kept && (*kept)->needs == needs ? kept->get() : nullptr);
+  const bool is_kept = kept && *kept && ((*kept)->needs == needs || (*kept)->needs == mark_of(sweep));
+  const Budget left = budget(needs, is_kept ? kept->get() : nullptr);
   return grainfield::plan_sweep(frame, needs, sweep, run.exec.on_gpu(), left.available);
 }
 
 void FrameContext::sweep(const SlabPlan& plan, const SweepNeeds& needs,
                          const std::function<void(const SlabContext&)>& body) {
+  const Needs mark = mark_of(needs);
+  std::unique_ptr<PassMemory> memory;
+  if (kept && *kept && (*kept)->needs == mark && (*kept)->planned <= plan.bytes) memory = std::move(*kept);
   if (kept) kept->reset();
   if (plans) plans->push_back(plan);
-  PassMemory memory(run.exec);
+  if (!memory) memory = std::make_unique<PassMemory>(run.exec);
+  memory->free_on_device = budget(mark, memory->planned > 0 ? memory.get() : nullptr).free_on_device;
+  memory->needs = mark;
+  memory->planned = plan.bytes;
   const auto visit = [&](Slab slab, int index) {
     slab.halo = 0;
     {
       const StageClock::Scope timed(clock, "ghosts, cells and lists");
-      memory.batch.build({&frame}, needs.reach, std::max(1.0, needs.reach / 4), slab);
+      memory->batch.build({&frame}, needs.reach, std::max(1.0, needs.reach / 4), slab);
     }
-    memory.scratch.reset();
-    body({memory.batch, nullptr, slab, index, plan.n_slabs(), memory.scratch});
+    memory->scratch.reset();
+    body({memory->batch, nullptr, slab, index, plan.n_slabs(), memory->scratch, memory->held});
   };
   // Images within the reach beyond a face, in pieces no thicker than the slabs: memory is planned for those.
   const double depth = frame.box.periodic[plan.axis] ? needs.reach / frame.box.height(plan.axis) : 0;
@@ -216,6 +236,7 @@ void FrameContext::sweep(const SlabPlan& plan, const SweepNeeds& needs,
     visit(plan.slab(k), k);
   }
   visit_images(plan.cuts.back());
+  if (kept) *kept = std::move(memory);
   if (clock) clock->set_slab(0, 1);
 }
 

@@ -113,9 +113,10 @@ struct PassMemory {
   Batch batch;
   NeighborList list;
   Workspace scratch;
-  Needs needs;                // of the passes that it serves
-  double planned = 0;         // bytes that it may hold
-  double free_on_device = 0;  // bytes, before any of it was taken
+  Needs needs;                 // of the passes that it serves
+  double planned = 0;          // bytes that it may hold
+  std::shared_ptr<void> held;  // what a sweep keeps from slab to slab
+  double free_on_device = 0;   // bytes, before any of it was taken
 };
 
 struct SlabContext {
@@ -125,6 +126,9 @@ struct SlabContext {
   int index = 0;             // of n_slabs; -1: images before the first or behind the last of a sweep
   int n_slabs = 1;
   Workspace& scratch;  // free again when compute() returns
+  // Of a sweep: null at first, then what its body puts here, from slab to slab and, where memory is kept,
+  // from frame to frame.
+  std::shared_ptr<void>& held;
 };
 
 class FrameContext {

@@ -7,12 +7,39 @@
 #include <limits>
 
 #include "host/primitives.hpp"
+#include "kernels/core/launch.hpp"
 #include "kernels/core/parallel.hpp"
 
 namespace grainfield {
 namespace {
 
 constexpr int64_t max_atoms = std::numeric_limits<int32_t>::max();
+
+// A range of fractional coordinates along one cell vector, and whether images count.
+struct FractionalRange {
+  Vec3 reciprocal;
+  double origin;  // of the fractional coordinate
+  double lo, hi;
+  bool periodic;
+
+  bool holds(const Vec3& r) const {
+    double s = dot(reciprocal, r) - origin;
+    if (periodic) s += std::ceil(lo - s);  // its first image above lo
+    return s >= lo && s < hi;
+  }
+};
+
+GF_SIMD_CLONES int64_t count_in_range(const FractionalRange& range, const Vec3* position, int64_t n) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < n; ++i) count += range.holds(position[i]) ? 1 : 0;
+  return count;
+}
+
+GF_SIMD_CLONES void list_in_range(const FractionalRange& range, const Vec3* position, int64_t begin,
+                                  int64_t end, int64_t* list) {
+  for (int64_t i = begin; i < end; ++i)
+    if (range.holds(position[i])) *list++ = i;
+}
 
 }  // namespace
 
@@ -30,8 +57,8 @@ Batch::Batch(const Exec& exec)
       ghost_first_(exec),
       input_origin_(exec),
       input_position_(exec),
-      own_position_(exec),
-      ghost_position_(exec),
+      own_image_(exec),
+      ghost_image_(exec),
       input_type_(exec),
       input_system_(exec),
       n_own_(exec),
@@ -40,8 +67,6 @@ Batch::Batch(const Exec& exec)
       ghost_slot_(exec),
       own_at_(exec),
       ghost_at_(exec),
-      own_source_(exec),
-      ghost_source_(exec),
       own_key_(exec),
       ghost_key_(exec) {}
 
@@ -110,22 +135,17 @@ void Batch::plan_grids(const std::vector<const Frame*>& frames, double reach, do
 // the order of the frame: what follows then costs as much as the slab, not as the frame. Returns how many.
 int64_t Batch::pick(const Frame& frame, int axis) {
   const CellGrid& grid = grids_.front();
-  const bool periodic = frame.box.periodic[axis];
   constexpr double margin = 1e-7;  // far above rounding: an atom too many has no image and does no harm
   const double lo = grid.lo[axis] - grid.reach[axis] - margin, hi = grid.hi[axis] + grid.reach[axis] + margin;
-  const auto is_near = [&](const Vec3& r) {
-    double s = frame.box.fractional(r)[axis];
-    if (periodic) s += std::ceil(lo - s);  // its first image above lo
-    return s >= lo && s < hi;
-  };
+  const FractionalRange range{frame.box.reciprocal(axis), dot(frame.box.reciprocal(axis), frame.box.origin),
+                              lo, hi, frame.box.periodic[axis]};
   constexpr int64_t piece = 1 << 15;
   const int64_t n = frame.n_atoms();
+  const Vec3* position = frame.position.data();
   std::vector<int64_t> first(static_cast<size_t>((n + piece - 1) / piece) + 1);
   const auto for_pieces = [&](const auto& f) { parallel_chunks(exec_.threads, n, piece, f); };
   for_pieces([&](int64_t begin, int64_t end, int) {
-    int64_t count = 0;
-    for (int64_t i = begin; i < end; ++i) count += is_near(frame.position[static_cast<size_t>(i)]) ? 1 : 0;
-    first[static_cast<size_t>(begin / piece) + 1] = count;
+    first[static_cast<size_t>(begin / piece) + 1] = count_in_range(range, position + begin, end - begin);
   });
   for (size_t k = 1; k < first.size(); ++k) first[k] += first[k - 1];
   const int64_t n_picked = first.back();
@@ -133,14 +153,14 @@ int64_t Batch::pick(const Frame& frame, int axis) {
   picked_position_.resize(n_picked, "positions of a slab");
   picked_type_.resize(n_picked, "species of a slab");
   for_pieces([&](int64_t begin, int64_t end, int) {
-    int64_t to = first[static_cast<size_t>(begin / piece)];
-    for (int64_t i = begin; i < end; ++i) {
-      const Vec3& r = frame.position[static_cast<size_t>(i)];
-      if (!is_near(r)) continue;
-      picked_.data()[to] = i;
-      picked_position_.data()[to] = r;
-      picked_type_.data()[to] = frame.type[static_cast<size_t>(i)];
-      ++to;
+    const int64_t at = first[static_cast<size_t>(begin / piece)];
+    if (first[static_cast<size_t>(begin / piece) + 1] == at) return;
+    int64_t* picked = picked_.data() + at;
+    list_in_range(range, position, begin, end, picked);
+    for (int64_t k = at; k < first[static_cast<size_t>(begin / piece) + 1]; ++k) {
+      const auto i = static_cast<size_t>(picked_.data()[k]);
+      picked_position_.data()[k] = frame.position[i];
+      picked_type_.data()[k] = frame.type[i];
     }
   });
   return n_picked;
@@ -159,8 +179,11 @@ void Batch::build(const std::vector<const Frame*>& frames, double reach, double 
 
   n_input_ = 0;
   for (const Frame* f : frames) n_input_ += f->n_atoms();
-  if (n_input_ > max_atoms && slab.axis < 0)
-    throw ResourceError(fmt::format("{} atoms in one batch; at most 2^31 - 1: lower --memory", n_input_));
+  const auto check_count = [](int64_t n) {
+    if (n > max_atoms)
+      throw ResourceError(fmt::format("{} atoms in one batch; at most 2^31 - 1: lower --memory", n));
+  };
+  if (slab.axis < 0) check_count(n_input_);
 
   // One frame on the host is used where it lies; everything else is gathered and copied.
   InputView input{n_input_, nullptr, nullptr, device_grids_.data()};
@@ -171,6 +194,7 @@ void Batch::build(const std::vector<const Frame*>& frames, double reach, double 
     type_of_source = frame.type.data();
     if (slab.axis >= 0) {
       input.n = pick(frame, slab.axis);
+      check_count(input.n);
       input.position = picked_position_.data();
       type_of_source = picked_type_.data();
     }
@@ -214,16 +238,13 @@ void Batch::build(const std::vector<const Frame*>& frames, double reach, double 
 
   own_key_.resize(n_own, "cell keys");
   own_slot_.resize(n_own, "sort slots");
-  own_source_.resize(n_own, "source atoms");
-  own_position_.resize(n_own, "positions");
+  own_image_.resize(n_own, "images");
   ghost_key_.resize(n_ghost, "cell keys of ghosts");
   ghost_slot_.resize(n_ghost, "sort slots of ghosts");
-  ghost_source_.resize(n_ghost, "source atoms of ghosts");
-  ghost_position_.resize(n_ghost, "positions of ghosts");
+  ghost_image_.resize(n_ghost, "images of ghosts");
   write_images(exec_, input,
                {own_at_.data(), ghost_at_.data(), own_key_.data(), ghost_key_.data(), own_slot_.data(),
-                ghost_slot_.data(), own_source_.data(), ghost_source_.data(), own_position_.data(),
-                ghost_position_.data()});
+                ghost_slot_.data(), own_image_.data(), ghost_image_.data()});
   sort_by_key(exec_, n_own, own_key_.data(), own_slot_.data());
   sort_by_key(exec_, n_ghost, ghost_key_.data(), ghost_slot_.data());
 
@@ -234,25 +255,12 @@ void Batch::build(const std::vector<const Frame*>& frames, double reach, double 
   system_.resize(n_total_, "systems");
   source_.resize(n_total_, "source atoms");
   parent_.resize(n_total_, "parents");
-  PlaceArrays place{own_key_.data(),
-                    own_slot_.data(),
-                    own_source_.data(),
-                    own_position_.data(),
-                    n_own,
-                    0,
-                    x_.data(),
-                    y_.data(),
-                    z_.data(),
-                    type_.data(),
-                    system_.data(),
-                    source_.data(),
-                    type_of_source,
-                    input.system};
+  PlaceArrays place{
+      input,     type_of_source, own_slot_.data(), own_image_.data(), n_own,          0,
+      x_.data(), y_.data(),      z_.data(),        type_.data(),      system_.data(), source_.data()};
   place_images(exec_, place);
-  place.key = ghost_key_.data();
   place.slot = ghost_slot_.data();
-  place.source_in = ghost_source_.data();
-  place.position_in = ghost_position_.data();
+  place.image = ghost_image_.data();
   place.n = n_ghost;
   place.at = n_own;
   place_images(exec_, place);

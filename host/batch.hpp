@@ -48,7 +48,7 @@ class Batch {
   // and as many as bytes_per_picked_atom more), and per atom of the batch (local or ghost).
   static constexpr int64_t bytes_per_input_atom = 28;
   static constexpr int64_t bytes_per_picked_atom = 36;
-  static constexpr int64_t bytes_per_atom = 112;
+  static constexpr int64_t bytes_per_atom = 88;
 
  private:
   void plan_grids(const std::vector<const Frame*>& frames, double reach, double cell_size, const Slab& slab);
@@ -75,9 +75,10 @@ class Batch {
   Buffer<int32_t> picked_type_;
   Buffer<int64_t> picked_;
   Buffer<int64_t> input_origin_;
-  Buffer<Vec3> input_position_, own_position_, ghost_position_;
+  Buffer<Vec3> input_position_;
+  Buffer<ImageOf> own_image_, ghost_image_;
   Buffer<int32_t> input_type_, input_system_, n_own_, n_image_, own_slot_, ghost_slot_;
-  Buffer<int64_t> own_at_, ghost_at_, own_source_, ghost_source_;
+  Buffer<int64_t> own_at_, ghost_at_;
   Buffer<uint32_t> own_key_, ghost_key_;
 };
 

@@ -25,19 +25,16 @@ int64_t spread_planes(double t) {
 }
 int64_t smooth_planes(double t) { return static_cast<int64_t>(std::ceil(t)) + 2 + below_point + above_point; }
 
-// The grid piece for all points of the frame; its planes follow each other along the cell vector `axis`.
-GridPiece whole_piece(const Frame& frame, double beta, int axis, int threads) {
-  double s[3][2];
-  for (int k = 0; k < 3; ++k) {
-    s[k][0] = 0, s[k][1] = 1;
-    if (!frame.box.periodic[k]) std::tie(s[k][0], s[k][1]) = fractional_extent(frame, k, threads);
-  }
+// The grid piece for all points; its planes follow each other along the cell vector `axis`.
+GridPiece piece_of(const Box& box, double beta, const PointRange& points, int axis) {
   Vec3 lo{1e300, 1e300, 1e300}, hi{-1e300, -1e300, -1e300};
   for (int corner = 0; corner < 8; ++corner) {
-    const Vec3 r = frame.box.cartesian({s[0][corner & 1], s[1][corner >> 1 & 1], s[2][corner >> 2]});
+    Vec3 s;
+    for (int k = 0; k < 3; ++k) s[k] = corner >> k & 1 ? points.hi[k] : points.lo[k];
+    const Vec3 r = box.cartesian(s);
     for (int k = 0; k < 3; ++k) lo[k] = std::min(lo[k], r[k]), hi[k] = std::max(hi[k], r[k]);
   }
-  return grid_piece_for(beta, lo, hi, GaussianSweep::direction(frame.box, axis));
+  return grid_piece_for(beta, lo, hi, GaussianSweep::direction(box, axis));
 }
 
 // Moves planes [from, end) of an array to its start; pieces of the distance moved, so that none overlaps
@@ -50,6 +47,13 @@ void move_down(const Exec& exec, double* value, int64_t from, int64_t end) {
 
 }  // namespace
 
+PointRange PointRange::of_atoms(const Frame& frame, int threads) {
+  PointRange range;
+  for (int k = 0; k < 3; ++k)
+    if (!frame.box.periodic[k]) std::tie(range.lo[k], range.hi[k]) = fractional_extent(frame, k, threads);
+  return range;
+}
+
 int GaussianSweep::direction(const Box& box, int k) {
   const Vec3 normal = box.reciprocal(k);
   for (int d = 0; d < 3; ++d)  // rounding of the cell vectors turns faces by less than a plane's margin
@@ -57,15 +61,14 @@ int GaussianSweep::direction(const Box& box, int k) {
   return -1;
 }
 
-SweepNeeds GaussianSweep::needs(const Exec& exec, const Frame& frame, double beta) {
+SweepNeeds GaussianSweep::needs(const Exec& exec, const Box& box, double beta, const PointRange& points) {
   SweepNeeds needs;
   const double h = beta / nodes_per_beta;
   std::array<double, 3> plane_bytes{};
   for (int k = 0; k < 3; ++k) {
     const auto at = static_cast<size_t>(k);
-    needs.along[at] = direction(frame.box, k) >= 0;
-    if (needs.along[at])
-      plane_bytes[at] = 8 * static_cast<double>(whole_piece(frame, beta, k, exec.threads).plane());
+    needs.along[at] = direction(box, k) >= 0;
+    if (needs.along[at]) plane_bytes[at] = 8 * static_cast<double>(piece_of(box, beta, points, k).plane());
   }
   needs.reach = gaussian_grid_reach * beta;
   needs.wait = h * static_cast<double>(above_smoothed + below_point + 2);
@@ -78,19 +81,23 @@ SweepNeeds GaussianSweep::needs(const Exec& exec, const Frame& frame, double bet
   return needs;
 }
 
-GaussianSweep::GaussianSweep(const Exec& exec, const Frame& frame, double beta, const SlabPlan& plan)
-    : exec_(exec),
-      beta_(beta),
-      origin_(frame.box.origin[direction(frame.box, plan.axis)]),
-      height_(frame.box.height(plan.axis)),
-      tables_(exec),
-      spread_value_(exec),
-      smooth_value_(exec),
-      other_(exec),
-      done_(plan.cuts.front()),
-      ready_(plan.cuts.front()) {
+GaussianSweep& GaussianSweep::in(std::shared_ptr<void>& held, const Exec& exec) {
+  if (!held) held = std::make_shared<GaussianSweep>(exec);
+  return *static_cast<GaussianSweep*>(held.get());
+}
+
+GaussianSweep::GaussianSweep(const Exec& exec)
+    : exec_(exec), tables_(exec), spread_value_(exec), smooth_value_(exec), other_(exec) {
   tables_.upload(&gaussian_grid_tables(), 1);
-  const GridPiece whole = whole_piece(frame, beta, plan.axis, exec.threads);
+}
+
+void GaussianSweep::begin(const Box& box, double beta, const PointRange& points, const SlabPlan& plan) {
+  beta_ = beta;
+  origin_ = box.origin[direction(box, plan.axis)];
+  height_ = box.height(plan.axis);
+  done_ = points.lo[plan.axis];
+  ready_ = -std::numeric_limits<double>::infinity();
+  const GridPiece whole = piece_of(box, beta, points, plan.axis);
   double thickness = 0;
   for (int k = 0; k < plan.n_slabs(); ++k)
     thickness = std::max(thickness, (plan.slab(k).hi - plan.slab(k).lo) * height_);
@@ -102,7 +109,7 @@ GaussianSweep::GaussianSweep(const Exec& exec, const Frame& frame, double beta, 
   spread_value_.resize(spread_.n_nodes(), "the density grid");
   spread_value_.zero();
   smooth_value_.resize(smooth_planes(thickness / whole.h) * whole.plane(), "the density grid");
-  if (exec.on_gpu() || exec.plain) other_.resize(smooth_value_.size(), "the density grid");
+  if (exec_.on_gpu() || exec_.plain) other_.resize(smooth_value_.size(), "the density grid");
 }
 
 int64_t GaussianSweep::plane_of(double s) const {
@@ -157,6 +164,8 @@ void GaussianSweep::finish() {
 }
 
 void GaussianSweep::evaluate(const Vec3* points, int64_t n, double lo, double hi, double* rho) {
+  done_ = std::max(done_, hi);
+  if (n == 0) return;
   const int64_t from = std::max(plane_of(lo) - below_point, smooth_.first[2]);
   const int64_t to = std::min(plane_of(hi) + above_point + 1, end_);
   const int64_t held_end = smooth_.first[2] + smooth_.n[2];
@@ -172,7 +181,6 @@ void GaussianSweep::evaluate(const Vec3* points, int64_t n, double lo, double hi
   }
   gather_from_grid(exec_,
                    {{}, points, smooth_, tables_.data(), gaussian_peak(beta_), smooth_value_.data(), rho}, n);
-  done_ = std::max(done_, hi);
 }
 
 }  // namespace grainfield

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "host/analysis.hpp"
@@ -16,17 +17,27 @@
 
 namespace grainfield {
 
+// Where points lie, in fractional coordinates.
+struct PointRange {
+  double lo[3] = {0, 0, 0}, hi[3] = {1, 1, 1};
+  // The atoms': along periodic directions the whole cell.
+  static PointRange of_atoms(const Frame& frame, int threads);
+};
+
 class GaussianSweep {
  public:
   // The Cartesian direction in which slabs along cell vector k follow each other; -1 where their faces are
   // normal to none.
   static int direction(const Box& box, int k);
-  // What plans need to know of a sweep at this beta (A); bytes_per_waiting is left to those who keep points
-  // waiting.
-  static SweepNeeds needs(const Exec& exec, const Frame& frame, double beta);
+  // What plans need to know of a sweep at this beta (A); what points and atoms take while they wait is left
+  // to those who keep them.
+  static SweepNeeds needs(const Exec& exec, const Box& box, double beta, const PointRange& points);
 
-  // For points of the slabs of the plan.
-  GaussianSweep(const Exec& exec, const Frame& frame, double beta, const SlabPlan& plan);
+  // The one that `held` (SlabContext) has, or a new one.
+  static GaussianSweep& in(std::shared_ptr<void>& held, const Exec& exec);
+  explicit GaussianSweep(const Exec& exec);
+  // Before the first slab; memory stays from frame to frame.
+  void begin(const Box& box, double beta, const PointRange& points, const SlabPlan& plan);
 
   // Spreads the batch's local atoms, those of `slab`, and the ghosts beside them (weights [n_total], or null
   // for 1). Slabs ascend without gaps.
@@ -46,14 +57,14 @@ class GaussianSweep {
   void complete(int64_t plane);
 
   Exec exec_;
-  double beta_, origin_, height_;  // A
+  double beta_ = 0, origin_ = 0, height_ = 1;  // A
   Buffer<GaussianGridTables> tables_;
   // Planes of the grid that are held: spread, and smoothed in themselves below plane in_planes_; and those
   // that are smoothed across too. end_: no plane of that number or above is needed.
   GridPiece spread_, smooth_;
   Buffer<double> spread_value_, smooth_value_, other_;
   int64_t in_planes_ = 0, end_ = 0;
-  double done_, ready_;  // fractional coordinates: all below is evaluated, or can be
+  double done_ = 0, ready_ = 0;  // fractional coordinates: all below is evaluated, or can be
 };
 
 }  // namespace grainfield

@@ -20,9 +20,9 @@ namespace cost {
 inline KernelCost read(double n, double text_bytes) { return {text_bytes + n * 28, 0}; }
 // A file written from memory.
 inline KernelCost write(double bytes) { return {2 * bytes, 0}; }
-// Position read; key, slot, source and position of every image written; a fractional coordinate of 18
-// operations per atom, a position of 9 per image.
-inline KernelCost ghosts(double n, double images) { return {n * 24 + images * 40, 18 * n + 9 * images}; }
+// Position read; key, slot, atom and number of every image written; a fractional coordinate of 18 operations
+// per atom, a cell of 9 per image.
+inline KernelCost ghosts(double n, double images) { return {n * 24 + images * 16, 18 * n + 9 * images}; }
 // Keys and slots read, sorted ones written; the starts of the cells.
 inline KernelCost cells(double n, double n_cells) { return {n * 16 + n * 4 + n_cells * 4, 0}; }
 // Position and species read; position, species, system, source and parent written.

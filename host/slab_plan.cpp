@@ -216,7 +216,7 @@ std::optional<SlabPlan> plan_sweep(const Frame& frame, const Needs& needs, const
   if (frame.n_atoms() == 0) return {};
   SlabPlan plan = uncut_plan(frame, needs, prices_of(frame, needs, 0, on_gpu));
   const int axis = longest(frame.box, sweep.along);
-  if (plan.bytes <= available || axis < 0) return {};
+  if (axis < 0 || (!sweep.must && plan.bytes <= available)) return {};
 
   Needs visited;
   visited.reach = sweep.reach;
@@ -247,7 +247,7 @@ std::optional<SlabPlan> plan_sweep(const Frame& frame, const Needs& needs, const
   // How often an atom is visited, by either: a sweep along a short direction may be the worse one.
   double least = 0;
   SlabPlan slabs;
-  if (find_slabs(frame, needs, on_gpu, available, slabs, least)) {
+  if (!sweep.must && find_slabs(frame, needs, on_gpu, available, slabs, least)) {
     const double thickness = (slabs.cuts.back() - slabs.cuts.front()) * frame.box.height(slabs.axis);
     const double in_slabs = 1 + 2 * slabs.reach * slabs.n_slabs() / thickness;
     const double in_sweep = 1 + (frame.box.periodic[axis] ? 2 * sweep.reach : 0) / (extent * height);

@@ -38,6 +38,7 @@ SlabPlan plan_slabs(const Frame& frame, const Needs& needs, bool on_gpu, double 
 // keeps between them what they share (host/gaussian_sweep.hpp).
 struct SweepNeeds {
   std::array<bool, 3> along{};  // the cell vectors that may be cut
+  bool must = false;            // the caller knows that nothing else fits
   // A: ghosts beside a slab; where the cut vector is periodic, atoms this far before the first slab and
   // behind the last are visited too, as slabs of index -1.
   double reach = 0;

@@ -9,6 +9,7 @@
 
 #include "host/error.hpp"
 #include "host/limits.hpp"
+#include "io/hdf5_watch.hpp"
 
 namespace grainfield::h5 {
 
@@ -186,6 +187,22 @@ Handle open_attribute(const File& file, const std::string& object, const std::st
   return attribute;
 }
 
+void (*watch_of_texts)(unsigned seconds) = nullptr;
+
+// Tells the watch how long texts of variable length may take: a minute, and a tenth of a millisecond for
+// each.
+class TextWatch {
+ public:
+  explicit TextWatch(size_t n) {
+    if (watch_of_texts) watch_of_texts(60 + static_cast<unsigned>(std::min<size_t>(n / 10000, 1 << 20)));
+  }
+  ~TextWatch() {
+    if (watch_of_texts) watch_of_texts(0);
+  }
+  TextWatch(const TextWatch&) = delete;
+  TextWatch& operator=(const TextWatch&) = delete;
+};
+
 // Strings as a dataset or attribute holds them, fixed or variable in length. `transfer` reads into a buffer
 // of the given memory type.
 std::vector<std::string> read_strings(hid_t stored, hid_t space, size_t n,
@@ -196,6 +213,7 @@ std::vector<std::string> read_strings(hid_t stored, hid_t space, size_t n,
   const Handle type(H5Tcopy(stored), H5Tclose);
   if (H5Tis_variable_str(stored) > 0) {
     std::vector<char*> values(n, nullptr);
+    const TextWatch watch(n);
     ok = transfer(type.get(), values.data());
     for (size_t k = 0; ok && k < n; ++k)
       if (values[k]) text[k] = values[k];
@@ -601,3 +619,5 @@ std::vector<double> real_attribute(const File& file, const std::string& object, 
 }
 
 }  // namespace grainfield::h5
+
+void grainfield::watch_hdf5_texts(void (*watch)(unsigned)) { h5::watch_of_texts = watch; }

@@ -135,14 +135,15 @@ class DensityAnalysis : public Analysis {
   void sum_at_atoms(FrameContext& context, const uint8_t* marks, std::vector<double>& values) const {
     std::optional<SlabPlan> plan;
     SweepNeeds sweep;
+    const PointRange range = PointRange::of_atoms(context.frame, run_.exec.threads);
     if (method_ == GaussianMethod::grid) {
-      sweep = GaussianSweep::needs(run_.exec, context.frame, beta_);
+      sweep = GaussianSweep::needs(run_.exec, context.frame.box, beta_, range);
       sweep.bytes_per_visited = 8;
       sweep.bytes_per_waiting = sizeof(Vec3) + sizeof(int64_t) + sizeof(double);
       plan = context.plan_sweep(needs_, sweep);
     }
     if (plan)
-      sum_in_sweep(context, sweep, *plan, marks, values);
+      sum_in_sweep(context, range, sweep, *plan, marks, values);
     else
       context.for_each_slab(needs_, [&](const SlabContext& slab) { sum_in_slab(slab, marks, values); });
   }
@@ -166,30 +167,36 @@ class DensityAnalysis : public Analysis {
     scatter(batch, rho.data, 1, values);
   }
 
-  void sum_in_sweep(FrameContext& context, const SweepNeeds& needs, const SlabPlan& plan,
-                    const uint8_t* marks, std::vector<double>& values) const {
+  void sum_in_sweep(FrameContext& context, const PointRange& range, const SweepNeeds& needs,
+                    const SlabPlan& plan, const uint8_t* marks, std::vector<double>& values) const {
     struct Waiting {
       Slab slab;
       Buffer<Vec3> position;
       std::vector<int64_t> source;
     };
     std::deque<Waiting> waiting;
-    GaussianSweep field(run_.exec, context.frame, beta_, plan);
+    std::shared_ptr<void> held;  // beyond the last slab
+    GaussianSweep* field = nullptr;
     Buffer<double> rho(run_.exec);
     std::vector<double> host;
     const auto evaluate = [&] {
-      for (; !waiting.empty() && waiting.front().slab.hi <= field.ready(); waiting.pop_front()) {
+      for (; !waiting.empty() && waiting.front().slab.hi <= field->ready(); waiting.pop_front()) {
         const Waiting& w = waiting.front();
         rho.resize(w.position.size(), "densities");
         host.resize(w.source.size());
-        field.evaluate(w.position.data(), w.position.size(), w.slab.lo, w.slab.hi, rho.data());
+        field->evaluate(w.position.data(), w.position.size(), w.slab.lo, w.slab.hi, rho.data());
         rho.download(host.data());
         for (size_t i = 0; i < host.size(); ++i) values[static_cast<size_t>(w.source[i])] = host[i];
       }
     };
     context.sweep(plan, needs, [&](const SlabContext& slab) {
       const Batch& batch = slab.batch;
-      field.add(batch, weights_of(slab, marks), slab.slab);
+      if (!field) {
+        field = &GaussianSweep::in(slab.held, run_.exec);
+        field->begin(context.frame.box, beta_, range, plan);
+        held = slab.held;
+      }
+      field->add(batch, weights_of(slab, marks), slab.slab);
       if (slab.index >= 0) {
         Waiting& w = waiting.emplace_back(
             Waiting{slab.slab, Buffer<Vec3>(run_.exec, batch.n_local(), "positions"), {}});
@@ -199,7 +206,7 @@ class DensityAnalysis : public Analysis {
       }
       evaluate();
     });
-    field.finish();
+    field->finish();
     evaluate();
   }
 

@@ -113,6 +113,23 @@ struct Windows {
   }
 };
 
+bool holds_window(const GridPiece& grid, const int64_t* from) {
+  return from[0] >= 0 && from[1] >= 0 && from[2] >= 0 && from[0] + spread_lanes <= grid.n[0] &&
+         from[1] + spread_width <= grid.n[1] && from[2] + spread_width <= grid.n[2];
+}
+
+// What of a window lies in the piece.
+void scatter_part(const Windows& w, double scale, const GridPiece& grid, double* value) {
+  double x[spread_lanes];
+  std::memcpy(x, w.x, sizeof x);
+  const auto begin = [&](int k) { return std::max<int64_t>(0, -w.from[k]); };
+  const auto end = [&](int k) { return std::min<int64_t>(spread_width, grid.n[k] - w.from[k]); };
+  for (int64_t c = begin(2); c < end(2); ++c)
+    for (int64_t b = begin(1); b < end(1); ++b)
+      for (int64_t a = begin(0); a < end(0); ++a)
+        value[grid.at(w.from[0] + a, w.from[1] + b, w.from[2] + c)] += scale * w.z[c] * w.y[b] * x[a];
+}
+
 GF_SIMD_CLONES void scatter_atoms(const BatchView& batch, const int32_t* atoms, int64_t n_atoms,
                                   const double* weight, const GridPiece& grid,
                                   const GaussianGridTables& tables, double* value) {
@@ -120,6 +137,10 @@ GF_SIMD_CLONES void scatter_atoms(const BatchView& batch, const int32_t* atoms, 
     const int32_t i = atoms[m];
     const Windows w(grid, tables, batch.position(i));
     const double scale = weight ? weight[i] : 1.0;
+    if (!holds_window(grid, w.from)) {
+      scatter_part(w, scale, grid, value);
+      continue;
+    }
     double* corner = value + grid.at(w.from[0], w.from[1], w.from[2]);
     for (int c = 0; c < spread_width; ++c)
       for (int b = 0; b < spread_width; ++b) {
@@ -190,8 +211,9 @@ void spread_tiles(const Exec& exec, const BatchView& batch, const double* weight
         for (int k = 0; k < 3; ++k) {
           double t;
           from[k] = window_of(p[grid.axis[k]], inverse_h, &t) - grid.first[k];
-          // Atoms whose window leaves the piece are too far from every point to count.
-          inside = inside && from[k] >= 0 && from[k] + (k == 0 ? spread_lanes : spread_width) <= grid.n[k];
+          inside = inside && from[k] > -spread_width && from[k] < grid.n[k];
+          // A window that begins before the piece is the first tile's.
+          from[k] = std::max<int64_t>(0, from[k]);
         }
         key[static_cast<size_t>(i)] =
             inside ? static_cast<uint32_t>((from[2] / tile_edge * tiles_y + from[1] / tile_edge) * columns +

@@ -40,8 +40,7 @@ struct WriteImages {
       (is_own ? out.own_key : out.ghost_key)[k] =
           static_cast<uint32_t>(grid.index(cell[0], cell[1], cell[2]));
       (is_own ? out.own_slot : out.ghost_slot)[k] = static_cast<int32_t>(k);
-      (is_own ? out.own_source : out.ghost_source)[k] = i;
-      (is_own ? out.own_position : out.ghost_position)[k] = images.position(grid.box, m);
+      (is_own ? out.own_image : out.ghost_image)[k] = {static_cast<int32_t>(i), static_cast<int32_t>(m)};
     }
   }
 };
@@ -50,16 +49,17 @@ struct PlaceImages {
   PlaceArrays a;
   template <class Team>
   GF_HD void operator()(Team, int64_t k) const {
-    const int32_t slot = a.slot[k];
-    const Vec3 r = a.position_in[slot];
-    const int64_t source = a.source_in[slot];
+    const ImageOf image = a.image[a.slot[k]];
+    const int32_t system = a.input.system ? a.input.system[image.atom] : 0;
+    const CellGrid& grid = a.input.grids[system];
+    const Vec3 r = ImageRange(grid, a.input.position[image.atom]).position(grid.box, image.number);
     const int64_t to = a.at + k;
     a.x[to] = r.x;
     a.y[to] = r.y;
     a.z[to] = r.z;
-    a.source[to] = source;
-    a.type[to] = a.type_of_source[source];
-    a.system[to] = a.system_of_source ? a.system_of_source[source] : 0;
+    a.source[to] = image.atom;
+    a.type[to] = a.type_of_input[image.atom];
+    a.system[to] = system;
   }
 };
 

@@ -87,7 +87,14 @@ struct ImageRange {
 // n_own[i], n_ghost[i]: how many images of atom i are local (0 or 1) and ghosts.
 void count_images(const Exec& exec, const InputView& input, int32_t* n_own, int32_t* n_ghost);
 
-// Writes the images: local atom k = own_at[i], ghosts ghost_at[i] ... : cell (key), source atom and position.
+// Which image of which atom of the input. Its position is computed anew where it is needed: to the same bits,
+// and 24 bytes less than to keep it.
+struct ImageOf {
+  int32_t atom;    // of the input
+  int32_t number;  // of its ImageRange
+};
+
+// Writes the images: local atom k = own_at[i], ghosts ghost_at[i] ... : cell (key) and what it images.
 struct ImageArrays {
   const int64_t* own_at;
   const int64_t* ghost_at;
@@ -95,27 +102,23 @@ struct ImageArrays {
   uint32_t* ghost_key;
   int32_t* own_slot;    // identity, to be sorted with the keys
   int32_t* ghost_slot;  // likewise
-  int64_t* own_source;
-  int64_t* ghost_source;
-  Vec3* own_position;
-  Vec3* ghost_position;
+  ImageOf* own_image;
+  ImageOf* ghost_image;
 };
 void write_images(const Exec& exec, const InputView& input, const ImageArrays& out);
 
 // Puts the sorted images in their places in the batch (locals first), and finds the start of every cell:
 // cell_first[c] ... cell_first[c + 1] - 1 are the atoms of cell c among n sorted keys.
 struct PlaceArrays {
-  const uint32_t* key;       // sorted
-  const int32_t* slot;       // sorted
-  const int64_t* source_in;  // by slot
-  const Vec3* position_in;   // by slot
+  InputView input;
+  const int32_t* type_of_input;
+  const int32_t* slot;   // sorted
+  const ImageOf* image;  // by slot
   int64_t n;
   int64_t at;  // where in the batch the first goes
   double *x, *y, *z;
   int32_t *type, *system;
   int64_t* source;
-  const int32_t* type_of_source;
-  const int32_t* system_of_source;  // may be null
 };
 void place_images(const Exec& exec, const PlaceArrays& arrays);
 void find_cell_starts(const Exec& exec, const uint32_t* sorted_keys, int64_t n, int64_t n_cells,

@@ -76,7 +76,7 @@ struct SpreadKernel {
 
 constexpr int64_t chunk = 256;
 
-// Atoms with a neighbor of another slab, at the faces of slabs, take the plain kernel.
+// Atoms with a neighbor of another slab, at the faces of slabs, are told apart.
 void force_range(Simd simd, bool at_faces, const EamForceKernel& kernel, int64_t begin, int64_t end) {
   const NeighborView& list = kernel.v.neighbors;
   const auto at_face = [&](int64_t i) {
@@ -84,12 +84,12 @@ void force_range(Simd simd, bool at_faces, const EamForceKernel& kernel, int64_t
       if (kernel.v.parent[list.index[k - 1]] < 0) return true;
     return false;
   };
-  if (!at_faces) return eam_force_rows(simd, kernel, begin, end);
+  if (!at_faces) return eam_force_rows(simd, kernel, begin, end, false);
   for (int64_t i = begin; i < end;) {
-    int64_t stop = i;
-    while (stop < end && !at_face(stop)) ++stop;
-    if (stop > i) eam_force_rows(simd, kernel, i, stop);
-    for (; stop < end && at_face(stop); ++stop) kernel(SerialTeam{}, stop);
+    const bool there = at_face(i);
+    int64_t stop = i + 1;
+    while (stop < end && at_face(stop) == there) ++stop;
+    eam_force_rows(simd, kernel, i, stop, there);
     i = stop;
   }
 }
@@ -205,9 +205,15 @@ Condition EamPotential::evaluate(const Batch& batch, const NeighborList& list,
     for_each_range(exec, view.n_local, chunk, [&](int64_t begin, int64_t end, int) {
       force_range(exec.simd, at_faces, pairs, begin, end);
     });
-  if (forces)
-    for_each(exec, view.n_total - view.n_local,
-             EamGhostKernel{v, view, batch.cells(), cutoff_, output.force, output.virial});
+  if (forces) {
+    const EamGhostKernel ghosts{v, view, batch.cells(), cutoff_, output.force, output.virial};
+    const int64_t n_ghosts = view.n_total - view.n_local;
+    if (plain)
+      for_each(exec, n_ghosts, ghosts);
+    else
+      for_each_range(exec, n_ghosts, chunk,
+                     [&](int64_t begin, int64_t end, int) { eam_ghost_rows(exec.simd, ghosts, begin, end); });
+  }
   return {};
 }
 

@@ -102,6 +102,10 @@ struct EamView {
   NeighborView neighbors;
 
   GF_HD bool of_another_slab(int64_t j) const { return j >= n_local && parent[j] < 0; }
+  // Of phi' of a pair: half where only one of the two site energies is this slab's.
+  GF_HD double share(int64_t i, int64_t j) const {
+    return of_another_slab(i) || of_another_slab(j) ? 0.5 : 1.0;
+  }
 };
 
 // Team member's share of rho_i.
@@ -170,7 +174,7 @@ GF_HD EamSum eam_pairs(Team team, const EamView& v, int64_t i) {
     const double r_sq = dx * dx + dy * dy + dz * dz;
     if (!(r_sq < v.tables.cutoff_sq)) continue;
     const EamPair pair = eam_pair(v.tables, v.tables.of_pair(v.species[i], v.species[j]), r_sq, me.slope,
-                                  other.slope, v.of_another_slab(j) ? 0.5 : 1.0);
+                                  other.slope, v.share(i, j));
     sum.phi += pair.phi;
     sum.add(pair.psi_over_r, dx, dy, dz);
   }
@@ -234,19 +238,25 @@ struct EamGhostKernel {
     EamSum sum;
     if (v.parent[g] < 0) {
       const EamAtom me = v.atoms[g];
-      for_each_candidate_run(
-          batch, cells, batch.system[g], {me.x, me.y, me.z}, cutoff, [&](int32_t begin, int32_t end) {
-            for (int32_t i = begin; i < end && i < v.n_local; ++i) {
-              const EamAtom center = v.atoms[i];
-              const double dx = me.x - center.x, dy = me.y - center.y, dz = me.z - center.z;  // i to g
-              const double r_sq = dx * dx + dy * dy + dz * dz;
-              if (!(r_sq < v.tables.cutoff_sq)) continue;
-              const EamPair pair = eam_pair(v.tables, v.tables.of_pair(v.species[i], v.species[g]), r_sq,
-                                            center.slope, 0, 0.5);
-              sum.add(pair.psi_over_r, dx, dy, dz);
-            }
-          });
+      for_each_candidate_run(batch, cells, batch.system[g], {me.x, me.y, me.z}, cutoff,
+                             [&](int32_t begin, int32_t end) {
+                               for (int32_t i = begin; i < end && i < v.n_local; ++i) add(g, me, i, sum);
+                             });
     }
+    write(g, sum);
+  }
+
+  // The share of local atom i, if it is within the cutoff.
+  GF_HD void add(int64_t g, const EamAtom& me, int32_t i, EamSum& sum) const {
+    const EamAtom center = v.atoms[i];
+    const double dx = me.x - center.x, dy = me.y - center.y, dz = me.z - center.z;  // i to g
+    const double r_sq = dx * dx + dy * dy + dz * dz;
+    if (!(r_sq < v.tables.cutoff_sq)) return;
+    const EamPair pair = eam_pair(v.tables, v.tables.of_pair(v.species[i], v.species[g]), r_sq, center.slope,
+                                  0, v.share(i, g));
+    sum.add(pair.psi_over_r, dx, dy, dz);
+  }
+  GF_HD void write(int64_t g, const EamSum& sum) const {
     if (force)
       for (int c = 0; c < 3; ++c) force[3 * g + c] = -sum.f[c];
     if (virial)

@@ -5,8 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
-#include "kernels/core/team.hpp"
+#include "kernels/core/launch.hpp"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
@@ -24,6 +25,7 @@ using V = __m512d;
 using Mask = __mmask8;
 
 GF_LANES V all(double a) { return _mm512_set1_pd(a); }
+GF_LANES V load(const double* a) { return _mm512_load_pd(a); }
 GF_LANES V add(V a, V b) { return _mm512_add_pd(a, b); }
 GF_LANES V sub(V a, V b) { return _mm512_sub_pd(a, b); }
 GF_LANES V mul(V a, V b) { return _mm512_mul_pd(a, b); }
@@ -83,6 +85,7 @@ using V = __m256d;
 using Mask = __m256d;
 
 GF_LANES V all(double a) { return _mm256_set1_pd(a); }
+GF_LANES V load(const double* a) { return _mm256_load_pd(a); }
 GF_LANES V add(V a, V b) { return _mm256_add_pd(a, b); }
 GF_LANES V sub(V a, V b) { return _mm256_sub_pd(a, b); }
 GF_LANES V mul(V a, V b) { return _mm256_mul_pd(a, b); }
@@ -143,6 +146,37 @@ Simd simd_of_cpu() {
 namespace grainfield {
 namespace {
 
+// Rows of the local atoms within the cutoff of each of the ghosts of other slabs; the distances of a run of
+// candidates are computed side by side.
+GF_SIMD_CLONES void list_at_ghosts(const EamGhostKernel& kernel, int64_t begin, int64_t end, int64_t* first,
+                                   std::vector<int32_t>& index) {
+  constexpr int32_t block = 64;
+  const EamView& v = kernel.v;
+  const BatchView& batch = kernel.batch;
+  const double limit = v.tables.cutoff_sq * (1 + 1e-12);  // the rows' kernel decides
+  for (int64_t k = begin; k < end; ++k) {
+    const int64_t g = v.n_local + k;
+    first[k - begin] = static_cast<int64_t>(index.size());
+    if (v.parent[g] >= 0) continue;
+    const Vec3 r = batch.position(g);
+    for_each_candidate_run(batch, kernel.cells, batch.system[g], r, kernel.cutoff,
+                           [&](int32_t from, int32_t last) {
+                             for (last = std::min(last, v.n_local); from < last; from += block) {
+                               const int32_t n = std::min(block, last - from);
+                               double r_sq[block];
+                               for (int32_t m = 0; m < n; ++m) {
+                                 const double dx = batch.x[from + m] - r.x, dy = batch.y[from + m] - r.y,
+                                              dz = batch.z[from + m] - r.z;
+                                 r_sq[m] = dx * dx + dy * dy + dz * dz;
+                               }
+                               for (int32_t m = 0; m < n; ++m)
+                                 if (r_sq[m] < limit) index.push_back(from + m);
+                             }
+                           });
+  }
+  first[end - begin] = static_cast<int64_t>(index.size());
+}
+
 template <class Kernel>
 void plain_rows(const Kernel& kernel, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; ++i) kernel(SerialTeam{}, i);
@@ -161,15 +195,26 @@ void eam_density_rows(Simd simd, const EamDensityKernel& kernel, int64_t begin, 
   plain_rows(kernel, begin, end);
 }
 
-void eam_force_rows(Simd simd, const EamForceKernel& kernel, int64_t begin, int64_t end) {
+void eam_force_rows(Simd simd, const EamForceKernel& kernel, int64_t begin, int64_t end, bool at_face) {
 #if defined(__x86_64__) && defined(__GNUC__)
   simd = std::min(simd, simd_of_cpu());
-  if (simd == Simd::avx512) return avx512::force(kernel, begin, end);
-  if (simd == Simd::avx2) return avx2::force(kernel, begin, end);
+  if (simd == Simd::avx512) return avx512::force(kernel, begin, end, at_face);
+  if (simd == Simd::avx2) return avx2::force(kernel, begin, end, at_face);
 #else
-  (void)simd;
+  (void)simd, (void)at_face;
 #endif
   plain_rows(kernel, begin, end);
+}
+
+// A pair is the same seen from either side, and a ghost of another slab has no slope.
+void eam_ghost_rows(Simd simd, const EamGhostKernel& kernel, int64_t begin, int64_t end) {
+  std::vector<int64_t> first(static_cast<size_t>(end - begin) + 1);
+  std::vector<int32_t> index;
+  list_at_ghosts(kernel, begin, end, first.data(), index);
+  EamView v = kernel.v;
+  const int64_t from = v.n_local + begin, to = v.n_local + end;
+  v.neighbors = {static_cast<int32_t>(to), first.data() - from, index.data(), kernel.cutoff};
+  eam_force_rows(simd, {v, nullptr, kernel.force, kernel.virial}, from, to, true);
 }
 
 }  // namespace grainfield

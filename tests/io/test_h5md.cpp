@@ -10,6 +10,7 @@
 
 #include "host/error.hpp"
 #include "io/h5md_schema.hpp"
+#include "io/hdf5_watch.hpp"
 #include "io/reader.hpp"
 #include "io/writer.hpp"
 #include "tests/support/frames.hpp"
@@ -267,6 +268,24 @@ TEST(H5md, RefusesWhatItCannotUse) {
 }
 
 // Every truncation of a file is refused (or read as it was), without a crash.
+TEST(H5md, TextsOfVariableLengthAreWatchedWhileTheyAreRead) {
+  static std::vector<unsigned> told;
+  const TempFolder folder;
+  Frame frame = random_frame({.n = 3, .box = Box({5, 0, 0}, {0, 6, 0}, {0, 0, 7}), .seed = 2});
+  frame.info = {{"config", "a text"}};
+  {
+    const auto writer = open_writer(folder.file("a.h5"));
+    writer->write(frame);
+    writer->close();
+  }
+  watch_hdf5_texts([](unsigned seconds) { told.push_back(seconds); });
+  Frame back;
+  ASSERT_TRUE(open_reader(folder.file("a.h5"))->next(back));
+  watch_hdf5_texts(nullptr);
+  ASSERT_GE(told.size(), 2u);
+  for (size_t k = 0; k < told.size(); ++k) EXPECT_EQ(told[k], k % 2 == 0 ? 60u : 0u) << k;
+}
+
 TEST(H5md, TruncatedFiles) {
   const TempFolder folder;
   const std::string path = folder.file("a.h5");

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "host/error.hpp"
+#include "host/slab_plan.hpp"
 #include "tests/reference/density_grid_ref.hpp"
 #include "tests/support/run_analysis.hpp"
 #include "tests/support/systems.hpp"
@@ -21,6 +22,7 @@ struct Collect : GridSink {
   GridShape shape;
   std::vector<double> values;
   int blocks = 0;
+  bool is_swept = false;
   bool ended = false;
   void begin(const GridShape& grid) override { shape = grid; }
   void planes(int64_t first, int64_t n, const double* v) override {
@@ -41,10 +43,13 @@ Collect grid_of(const Frame& frame, const test::Given& given, double beta, doubl
   FrameContext context(frame, results, run);
   Collect sink;
   context.grids = &sink;
+  std::vector<SlabPlan> plans;
+  context.plans = &plans;
   const auto analysis = density_grid_entry().make(Parameters(density_grid_entry().info, given), run);
   analysis->begin(context);
   analysis->finish(context);
   EXPECT_TRUE(sink.ended);
+  sink.is_swept = !plans.empty();  // blocks of planes are not planned as slabs
   return sink;
 }
 
@@ -73,15 +78,37 @@ TEST(DensityGrid, EqualsDirectSummation) {
   }
 }
 
-TEST(DensityGrid, BlocksOfPlanesChangeNothing) {
-  const Frame frame = ideal_gas(Box({150, 0, 0}, {3, 20, 0}, {0, 1, 21}), 3000, 9);
-  const Collect whole = grid_of(frame, {{"spacing", "1"}}, 2.0, 0.08);
-  RunContext small;
-  small.memory_limit = 9'000'000;
-  const Collect cut = grid_of(frame, {{"spacing", "1"}}, 2.0, 0.08, small);
-  EXPECT_EQ(whole.blocks, 1);
-  EXPECT_GT(cut.blocks, 1);
-  EXPECT_LT(difference(cut.values, whole.values), 1e-12);
+TEST(DensityGrid, CutsChangeNothing) {
+  const struct {
+    const char* name;
+    Box box;
+    bool is_swept;
+  } cases[] = {{"orthogonal", Box({150, 0, 0}, {0, 20, 0}, {0, 0, 21}, {5, -3, 1}), true},
+               {"inclined", Box({150, 20, -9}, {0, 20, 0}, {0, 3, 21}), true},
+               {"free along a", Box({120, 0, 0}, {0, 20, 0}, {0, 0, 21}, {}, false, true, true), true},
+               {"faces inclined", Box({150, 0, 0}, {3, 20, 0}, {0, 1, 21}), false}};
+  for (const auto& c : cases) {
+    Frame frame = ideal_gas(c.box, 3000, 9);
+    if (!c.box.periodic[0])  // atoms beyond the cell, and a part of it without any
+      for (Vec3& r : frame.position) r.x = r.x * 0.75 - 30;
+    const Collect whole = grid_of(frame, {{"spacing", "1"}}, 2.0, 0.08);
+    EXPECT_EQ(whole.blocks, 1);
+    int swept = 0, cut = 0;
+    for (const int64_t megabytes : {24, 16, 12, 9, 8, 7, 6, 5, 4, 3}) {
+      RunContext small;
+      small.memory_limit = megabytes * 1'000'000;
+      try {
+        const Collect grid = grid_of(frame, {{"spacing", "1"}}, 2.0, 0.08, small);
+        EXPECT_LT(difference(grid.values, whole.values), 1e-12) << c.name << ", " << megabytes << " MB";
+        swept += grid.is_swept ? 1 : 0;
+        cut += grid.blocks > 1 ? 1 : 0;
+      } catch (const ResourceError&) {
+        break;
+      }
+    }
+    EXPECT_GT(cut, 1) << c.name;
+    EXPECT_EQ(swept > 1, c.is_swept) << c.name;
+  }
 }
 
 TEST(DensityGrid, IntegralIsTheNumberOfAtoms) {

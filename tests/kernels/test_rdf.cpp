@@ -176,7 +176,7 @@ TEST(Rdf, AnyNumberOfSlabsThreadsAndSchedules) {
     const AnalysisRun whole = run_analysis("rdf", frame, coarse);
     EXPECT_EQ(whole.n_slabs, 1);
     for (const Exec& exec : test::executions())
-      for (const int64_t limit : {int64_t{0}, int64_t{1'900'000}}) {
+      for (const int64_t limit : {int64_t{0}, int64_t{1'500'000}}) {
         RunContext run;
         run.exec = exec;
         run.memory_limit = limit;

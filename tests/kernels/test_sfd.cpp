@@ -252,7 +252,8 @@ TEST(Sfd, ListBeyondTheCutoff) {
     FrameContext context(frame, results, run);
     analysis->begin(context);
     Workspace scratch(run.exec);
-    analysis->compute(context, {batch, &list, {}, 0, 1, scratch});
+    std::shared_ptr<void> held;
+    analysis->compute(context, {batch, &list, {}, 0, 1, scratch, held});
     for (size_t i = 0; i < expected.size(); ++i)
       EXPECT_LT(worst_feature(&results.fields[0].real[19 * i], expected[i].feature.data()), tolerance);
   }

@@ -168,7 +168,7 @@ TEST(Structures, AnyNumberOfSlabs) {
   const AnalysisRun whole = run_analysis("structure", frame);
   EXPECT_EQ(whole.n_slabs, 1);
   RunContext run;
-  run.memory_limit = 1'300'000;
+  run.memory_limit = 1'100'000;
   for (const bool plain : {false, true}) {
     run.exec.plain = plain;
     const AnalysisRun cut = run_analysis("structure", frame, {}, run);
@@ -210,7 +210,8 @@ TEST(Structures, LongerListsGiveTheSame) {
       FrameContext context(frame, results, run);
       analysis->begin(context);
       Workspace scratch(run.exec);
-      analysis->compute(context, {batch, &list, {}, 0, 1, scratch});
+      std::shared_ptr<void> held;
+      analysis->compute(context, {batch, &list, {}, 0, 1, scratch, held});
       EXPECT_EQ(results.fields[0].integer, type);
     }
   }

@@ -119,14 +119,12 @@ struct CellState {
         start(exec),
         own_at(exec),
         ghost_at(exec),
-        own_source(exec),
-        ghost_source(exec),
         own_key(exec),
         ghost_key(exec),
         sorted_key(exec),
         sorted_slot(exec),
-        own_position(exec),
-        ghost_position(exec) {
+        own_image(exec),
+        ghost_image(exec) {
     batch.build({&input.frame}, list_cutoff, list_cutoff / cells_per_cutoff);
     n = input.frame.n_atoms();
     n_cells = batch.grids().front().n_cells();
@@ -136,13 +134,11 @@ struct CellState {
     for (Buffer<int64_t>* offsets : {&own_at, &ghost_at}) offsets->resize(n + 1);
     for (Buffer<uint32_t>* keys : {&own_key, &sorted_key}) keys->resize(n);
     for (Buffer<int32_t>* slots : {&own_slot, &sorted_slot}) slots->resize(n);
-    own_source.resize(n);
-    own_position.resize(n);
+    own_image.resize(n);
     const int64_t ghosts = batch.n_ghost();
     ghost_key.resize(ghosts);
     ghost_slot.resize(ghosts);
-    ghost_source.resize(ghosts);
-    ghost_position.resize(ghosts);
+    ghost_image.resize(ghosts);
     start.resize(n_cells + 1);
   }
   void images() {
@@ -150,10 +146,9 @@ struct CellState {
     count_images(exec, input, n_own.data(), n_ghost.data());
     exclusive_scan(exec, n_own.data(), n, own_at.data());
     exclusive_scan(exec, n_ghost.data(), n, ghost_at.data());
-    write_images(
-        exec, input,
-        {own_at.data(), ghost_at.data(), own_key.data(), ghost_key.data(), own_slot.data(), ghost_slot.data(),
-         own_source.data(), ghost_source.data(), own_position.data(), ghost_position.data()});
+    write_images(exec, input,
+                 {own_at.data(), ghost_at.data(), own_key.data(), ghost_key.data(), own_slot.data(),
+                  ghost_slot.data(), own_image.data(), ghost_image.data()});
   }
   void unsort() {
     copy_within(exec, sorted_key.data(), own_key.data(), static_cast<size_t>(n) * sizeof(uint32_t));
@@ -170,10 +165,10 @@ struct CellState {
   Buffer<CellGrid> grids;
   Buffer<Vec3> position;
   Buffer<int32_t> n_own, n_ghost, own_slot, ghost_slot, start;
-  Buffer<int64_t> own_at, ghost_at, own_source, ghost_source;
+  Buffer<int64_t> own_at, ghost_at;
   Buffer<uint32_t> own_key, ghost_key, sorted_key;
   Buffer<int32_t> sorted_slot;
-  Buffer<Vec3> own_position, ghost_position;
+  Buffer<ImageOf> own_image, ghost_image;
 };
 
 BenchRun prepare_ghosts(const BenchInput& input) {
@@ -182,11 +177,10 @@ BenchRun prepare_ghosts(const BenchInput& input) {
   run.run = [state] { state->images(); };
   run.checksum = [state] {
     BenchChecksum sum;
-    sum.add(state->own_source.to_vector());
-    sum.add(state->ghost_source.to_vector());
-    std::vector<double> values;
-    for (const Buffer<Vec3>* positions : {&state->own_position, &state->ghost_position})
-      for (const Vec3 r : positions->to_vector()) values.insert(values.end(), {r.x, r.y, r.z});
+    std::vector<int32_t> values;
+    for (const Buffer<ImageOf>* images : {&state->own_image, &state->ghost_image})
+      for (const ImageOf& image : images->to_vector())
+        values.insert(values.end(), {image.atom, image.number});
     sum.add(values);
     return sum.text();
   };
@@ -423,6 +417,7 @@ BenchRun prepare_analysis(const BenchInput& input, const std::string& name,
     Batch batch;
     NeighborList list;
     Workspace scratch;
+    std::shared_ptr<void> held;
     bool has_list = false;
   };
   auto state = std::make_shared<State>(input, name, given);
@@ -430,7 +425,8 @@ BenchRun prepare_analysis(const BenchInput& input, const std::string& name,
   run.run = [state] {
     state->scratch.reset();
     state->analysis->compute(
-        state->context, {state->batch, state->has_list ? &state->list : nullptr, {}, 0, 1, state->scratch});
+        state->context,
+        {state->batch, state->has_list ? &state->list : nullptr, {}, 0, 1, state->scratch, state->held});
     synchronize(state->batch.exec());
   };
   run.checksum = [state, digits] {

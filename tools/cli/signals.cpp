@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "host/error.hpp"
+#include "io/hdf5_watch.hpp"
 
 namespace grainfield {
 namespace {
@@ -47,6 +48,13 @@ void prepare_signals() {
           exit_input);
     std::signal(signal, SIG_DFL);  // and the instruction is tried once more
   });
+  std::signal(SIGALRM, [](int) {
+    end("\ngrainfield: error: the HDF5 library does not come to an end with the texts of a file: it is "
+        "damaged "
+        "(h5dump tells more); complete frames of an analysis are kept (--resume)\n",
+        exit_input);
+  });
+  watch_hdf5_texts([](unsigned seconds) { ::alarm(seconds); });
 }
 
 }  // namespace grainfield

@@ -7,7 +7,8 @@
 # its share of SECONDS (default 600), and ends with a table. A finding (crash, report of a sanitizer, hang of
 # 10 s, memory beyond 1 GiB, an exception that is neither InputError nor ResourceError) does not stop a run;
 # its input lies in build/fuzz/findings/<target>, and the exit code is 1. Corpora grow in build/fuzz/corpus from
-# run to run; they start from the seeds that targets write, tests/data/fuzz and tests/fuzz/corpus.
+# run to run; they start from the seeds that targets write, tests/data/fuzz and tests/fuzz/corpus: the inputs that an
+# hour found to reach more code, minimized (fuzz_TARGET -merge=1 NEW build/fuzz/corpus/TARGET), as TARGET.tar.zst.
 # Mended findings go to tests/data/fuzz, where tests/io/test_fuzz_readers.cpp reads them: without the bytes in
 # front that fuzz_<target>.cpp explains, under a name whose end tells the format.
 set -eu
@@ -44,7 +45,8 @@ for target in "$@"; do
   dict=$build/$target.dict
   for name in $(dictionaries "$target"); do cat tests/fuzz/"$name".dict; done >"$dict"
   $build/tests/fuzz/fuzz_"$target" --write-seeds "$corpus"
-  [ ! -d tests/fuzz/corpus/"$target" ] || cp tests/fuzz/corpus/"$target"/* "$corpus"
+  [ ! -f tests/fuzz/corpus/"$target".tar.zst ] ||
+    zstd -dcq tests/fuzz/corpus/"$target".tar.zst | tar -xf - -C $build/corpus
   case $target in  # known files, with a first byte that says "by content"
     readers)
       for file in tests/data/fuzz/*; do

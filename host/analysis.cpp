@@ -218,7 +218,7 @@ void FrameContext::sweep(const SlabPlan& plan, const SweepNeeds& needs,
     slab.halo = 0;
     {
       const StageClock::Scope timed(clock, "ghosts, cells and lists");
-      memory->batch.build({&frame}, needs.reach, std::max(1.0, needs.reach / 4), slab);
+      memory->batch.build({&frame}, needs.reach, cell_size_for(mark), slab);
     }
     memory->scratch.reset();
     body({memory->batch, nullptr, slab, index, plan.n_slabs(), memory->scratch, memory->held});

@@ -135,8 +135,9 @@ class DensityAnalysis : public Analysis {
   void sum_at_atoms(FrameContext& context, const uint8_t* marks, std::vector<double>& values) const {
     std::optional<SlabPlan> plan;
     SweepNeeds sweep;
-    const PointRange range = PointRange::of_atoms(context.frame, run_.exec.threads);
+    PointRange range;
     if (method_ == GaussianMethod::grid) {
+      range = PointRange::of_atoms(context.frame, run_.exec.threads);
       sweep = GaussianSweep::needs(run_.exec, context.frame.box, beta_, range);
       sweep.bytes_per_visited = 8;
       sweep.bytes_per_waiting = sizeof(Vec3) + sizeof(int64_t) + sizeof(double);

@@ -198,7 +198,7 @@ TEST(BenchStreaming, ReportsStagesAndCuts) {
   ASSERT_EQ(report.at("streaming").size(), 1u);
   const json& s = report.at("streaming")[0];
   EXPECT_EQ(s.at("case"), "stream_read");
-  EXPECT_EQ(s.at("frames"), 12);
+  EXPECT_EQ(s.at("frames"), 48);
   EXPECT_EQ(s.at("atoms"), 16000);
   double slowest = 0, work = 0;
   for (const char* stage : {"read", "compute", "write"}) {
@@ -222,7 +222,7 @@ TEST(BenchStreaming, ReportsStagesAndCuts) {
     if (e.at("frame") >= 0) ++count[e.at("stage")];
   }
   for (const char* stage : {"read", "compute", "write"}) {
-    EXPECT_EQ(count[stage], 12) << stage;
+    EXPECT_EQ(count[stage], 48) << stage;
     EXPECT_NEAR(s.at("busy_s").at(stage).get<double>(), busy[stage], 1e-9) << stage;
   }
   ASSERT_EQ(report.at("cut").size(), 1u);
@@ -237,7 +237,7 @@ TEST(BenchStreaming, ReportsStagesAndCuts) {
                        plan.at("per_ghost").get<double>() * (images - 1)) +
                   plan.at("fixed").get<double>(),
               1e-6 * plan.at("bytes").get<double>());
-  EXPECT_NE(done.out.find("stream_read on cpu: 12 frames of 16000 atoms"), std::string::npos) << done.out;
+  EXPECT_NE(done.out.find("stream_read on cpu: 48 frames of 16000 atoms"), std::string::npos) << done.out;
   const std::string svg = read_file(folder.file("a.svg"));
   EXPECT_EQ(svg.rfind("<svg xmlns", 0), 0u);
   EXPECT_EQ(svg.substr(svg.size() - 7), "</svg>\n");

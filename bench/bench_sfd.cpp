@@ -36,11 +36,12 @@ void bench_sfd(benchmark::State& state) {
   NeighborList list(run.exec);
   list.build(batch, cutoff);
   Workspace scratch(run.exec);
-  analysis->compute(context, {batch, &list, {}, 0, 1, scratch});  // allocates
+  std::shared_ptr<void> held;
+  analysis->compute(context, {batch, &list, {}, 0, 1, scratch, held});  // allocates
   for (auto _ : state) {
     if (with_list) list.build(batch, cutoff);
     scratch.reset();
-    analysis->compute(context, {batch, &list, {}, 0, 1, scratch});
+    analysis->compute(context, {batch, &list, {}, 0, 1, scratch, held});
   }
   const auto n = static_cast<double>(frame.n_atoms());
   const double neighbors = static_cast<double>(list.n_pairs()) / n;

@@ -26,12 +26,13 @@ void bench_structure(benchmark::State& state) {
   NeighborList list(run.exec);
   list.build(batch, needs.cutoff);
   Workspace scratch(run.exec);
+  std::shared_ptr<void> held;
   const bool with_list = state.range(2) != 0;
-  analysis->compute(context, {batch, &list, {}, 0, 1, scratch});  // allocates
+  analysis->compute(context, {batch, &list, {}, 0, 1, scratch, held});  // allocates
   for (auto _ : state) {
     if (with_list) list.build(batch, needs.cutoff);
     scratch.reset();
-    analysis->compute(context, {batch, &list, {}, 0, 1, scratch});
+    analysis->compute(context, {batch, &list, {}, 0, 1, scratch, held});
   }
   const auto n = static_cast<double>(frame.n_atoms());
   const double neighbors = static_cast<double>(list.n_pairs()) / n;

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Every header compiles alone, and twice in one file; GPU words stay in kernels/core.
+# Every header compiles alone, and twice in one file; GPU words stay in kernels/core; the benchmarks compile.
 # Usage: check_headers.sh <source folder> <compiler> [flags...]
 set -u
 source_folder=$1
@@ -29,4 +29,14 @@ export -f check
 # cuda_check.hpp is for CUDA files only.
 find kernels host io tools tests/support tests/reference -name '*.hpp' ! -name cuda_check.hpp | sort |
   xargs -P "$(nproc)" -I{} bash -c 'check {}' || status=1
+
+# The benchmarks, which no preset of the tests builds.
+check_benchmark() {
+  # shellcheck disable=SC2086
+  $compiler $flags -fsyntax-only -I . "$1" || { echo "$1 does not compile"; exit 1; }
+}
+export -f check_benchmark
+if [ -e /usr/include/benchmark/benchmark.h ]; then
+  find bench -name 'bench_*.cpp' | sort | xargs -P "$(nproc)" -I{} bash -c 'check_benchmark {}' || status=1
+fi
 exit $status

@@ -50,6 +50,7 @@ void* allocate(const Exec& exec, size_t bytes, const char* what) {
   if (exec.on_gpu()) {
 #if defined(__CUDACC__)
     const cudaError_t status = cudaMalloc(&pointer, bytes);
+    if (status != cudaErrorMemoryAllocation) CUDA_CHECK(status);  // such as a fault of an earlier kernel
     if (status != cudaSuccess) {
       (void)cudaGetLastError();
       throw ResourceError("cannot allocate " + std::to_string(bytes) + " bytes on the GPU for " + what +

@@ -77,9 +77,17 @@ struct ImageRange {
   }
   // Its fractional coordinates.
   GF_HD Vec3 shifted(int64_t m) const { return s + shift(m); }
+  // The place (A) where the atom is local in one of the slabs that share a frame, to the bits that it has
+  // there, and its fractional coordinates, 0 <= s < 1 where periodic.
+  GF_HD Vec3 own_place(const Box& box, Vec3* fraction) const {
+    Vec3 n{};
+    for (int k = 0; k < 3; ++k) n[k] = box.periodic[k] && s[k] >= 1 ? -1 : 0;
+    *fraction = s + n;
+    return place(box, n);
+  }
   // Its position (A): r plus whole cell vectors, so an atom that lies in its cell keeps every bit of it.
-  GF_HD Vec3 position(const Box& box, int64_t m) const {
-    const Vec3 n = shift(m);
+  GF_HD Vec3 position(const Box& box, int64_t m) const { return place(box, shift(m)); }
+  GF_HD Vec3 place(const Box& box, Vec3 n) const {
     return r + ((wrap[0] + n.x) * box.a + (wrap[1] + n.y) * box.b + (wrap[2] + n.z) * box.c);
   }
 };

@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "host/error.hpp"
 #include "kernels/core/launch.hpp"
+#include "kernels/neighbors/ghosts.hpp"
 
 namespace grainfield {
 namespace {
@@ -17,12 +20,41 @@ namespace {
 constexpr double block_edge = 0.5;  // of the range (bench/bench_rdf)
 constexpr int lanes = 4;  // copies of a histogram in turn: adds to one bin in a row would wait for each other
 
-// What a worker gathers and counts. Candidates are sorted by their index: local atoms, then ghosts.
+// Which pairs of a local atom and a ghost are counted in a slab: all, as every image of a pair of atoms is
+// met from both ends; but where the ghost is an atom of another slab at its own place, the pair is met there
+// too, with the same bits of its distance. The lower of the two slabs counts it for both.
+enum class GhostPairs : uint8_t { once, twice, never };
+
+std::vector<GhostPairs> ghost_pairs_of(const Frame& frame, const SlabContext& slab) {
+  const BatchView batch = slab.batch.view();
+  const CellGrid& grid = slab.batch.cells().grids[0];
+  const int64_t* source = slab.batch.source().data;
+  const int axis = slab.slab.axis;
+  std::vector<GhostPairs> kind(static_cast<size_t>(batch.n_total - batch.n_local));
+  parallel_for(
+      slab.batch.exec().threads, static_cast<int64_t>(kind.size()),
+      [&](int64_t k) {
+        const int64_t ghost = batch.n_local + k;
+        const Vec3 r = frame.position[static_cast<size_t>(source[ghost])];
+        const ImageRange images(grid, r);
+        Vec3 fraction;
+        const Vec3 own = images.own_place(grid.box, &fraction), here = batch.position(ghost);
+        if (own.x != here.x || own.y != here.y || own.z != here.z) return;
+        kind[static_cast<size_t>(k)] = fraction[axis] >= grid.hi[axis]  ? GhostPairs::twice
+                                       : fraction[axis] < grid.lo[axis] ? GhostPairs::never
+                                                                        : GhostPairs::once;
+      },
+      8192);
+  return kind;
+}
+
+// What a worker gathers and counts. Candidates: local atoms, sorted by their index, then ghosts.
 struct RdfWorker {
   std::vector<double> x, y, z;
   std::vector<int32_t> index, type, bin;
-  int64_t n_own = 0, n = 0;
-  std::vector<uint64_t> own, ghost;  // [lanes][n_pairs][n_bins + 1]; the last bin: out of range
+  int64_t n_local = 0, n_twice = 0, n = 0;  // ends of the local atoms, of the pairs that count twice, of all
+  std::vector<std::pair<int32_t, int32_t>> ghosts_once;  // runs of them that wait for those that count twice
+  std::vector<uint64_t> twice, once;  // [lanes][n_pairs][n_bins + 1]; the last bin: out of range
 };
 
 GF_SIMD_CLONES void find_bins(const double* x, const double* y, const double* z, int64_t begin, int64_t end,
@@ -51,15 +83,17 @@ void add_bins(const RdfWorker& worker, const RdfParams& params, int32_t a, int64
   }
 }
 
+// `kind` of every ghost; empty: all once.
 void count_pairs_in_blocks(const Exec& exec, const BatchView& batch, const CellView& cells,
-                           const RdfParams& params, std::vector<int64_t>& counts) {
+                           const RdfParams& params, const std::vector<GhostPairs>& kind,
+                           std::vector<int64_t>& counts) {
   const int64_t row = params.n_bins + 1;
   const double inverse_width = 1 / params.width();
   const double radius = params.range * (1 + 1e-9) + 1e-9;  // rounding must not cost a pair at the edge
   std::vector<RdfWorker> workers(static_cast<size_t>(std::max(1, exec.threads)));
   for (RdfWorker& w : workers) {
-    w.own.resize(static_cast<size_t>(lanes * params.n_pairs() * row));
-    w.ghost.resize(w.own.size());
+    w.twice.resize(static_cast<size_t>(lanes * params.n_pairs() * row));
+    w.once.resize(w.twice.size());
   }
   for (int32_t system = 0; system < batch.n_systems; ++system) {
     const CellGrid& grid = cells.grids[system];
@@ -73,6 +107,18 @@ void count_pairs_in_blocks(const Exec& exec, const BatchView& batch, const CellV
       n_blocks[k] = (grid.n[k] + edge[k] - 1) / edge[k];
       reach[k] = static_cast<int32_t>(std::ceil(std::min(1e9, radius / width[k])));
     }
+    // Cells along a that may hold atoms within the radius of a block, beyond its ends, in a row that is `gap`
+    // cells along b and c from it; -1: none.
+    const int32_t gaps[2] = {std::min(reach[1], grid.total(1)), std::min(reach[2], grid.total(2))};
+    std::vector<int32_t> reach_a;
+    for (int32_t gap_c = 0; gap_c < gaps[1] + 1; ++gap_c)
+      for (int32_t gap_b = 0; gap_b < gaps[0] + 1; ++gap_b) {
+        const double b = gap_b * width[1], c = gap_c * width[2];
+        // Only in an orthogonal cell do the gaps along the directions add up.
+        const double left_sq = radius * radius - (grid.orthogonal ? b * b + c * c : 0.0);
+        const double cells = std::ceil(std::sqrt(std::max(0.0, left_sq)) / width[0]);
+        reach_a.push_back(left_sq < 0 ? -1 : static_cast<int32_t>(std::min<double>(reach[0], cells)));
+      }
     const int64_t blocks = static_cast<int64_t>(n_blocks[0]) * n_blocks[1] * n_blocks[2];
     parallel_chunks(exec.threads, blocks, 8, [&](int64_t begin_block, int64_t end_block, int which) {
       RdfWorker& w = workers[static_cast<size_t>(which)];
@@ -85,22 +131,30 @@ void count_pairs_in_blocks(const Exec& exec, const BatchView& batch, const CellV
           last[k] = std::min(first[k] + edge[k], grid.halo[k] + grid.n[k]) - 1;
         }
         // Calls visit(begin, end) for the atoms in rows of cells within the radius of the block, ascending.
+        // Local atoms lie in the inner cells, ghosts in the halo; what lies at a face may by rounding be one
+        // cell off.
+        const auto inner = [&](int k, int32_t from, int32_t to) {
+          return from > grid.halo[k] && to < grid.halo[k] + grid.n[k] - 1;
+        };
         auto for_each_run = [&](const int32_t* starts, auto&& visit) {
-          for (int32_t c = std::max(0, first[2] - reach[2]);
-               c <= std::min(grid.total(2) - 1, last[2] + reach[2]); ++c)
-            for (int32_t b = std::max(0, first[1] - reach[1]);
-                 b <= std::min(grid.total(1) - 1, last[1] + reach[1]); ++b) {
-              const double gap_b = std::max({0, first[1] - b - 1, b - last[1] - 1}) * width[1];
-              const double gap_c = std::max({0, first[2] - c - 1, c - last[2] - 1}) * width[2];
-              // Only in an orthogonal cell do the gaps along the directions add up.
-              const double left_sq =
-                  radius * radius - (grid.orthogonal ? gap_b * gap_b + gap_c * gap_c : 0.0);
-              if (left_sq < 0) continue;
-              const int32_t reach_a = std::min(
-                  reach[0], static_cast<int32_t>(std::min(1e9, std::ceil(std::sqrt(left_sq) / width[0]))));
+          const bool of_ghosts = starts == cells.ghost_first;
+          int32_t low[3], high[3];
+          for (int k = 0; k < 3; ++k) {
+            low[k] = std::max(of_ghosts ? 0 : grid.halo[k], first[k] - reach[k]);
+            high[k] = std::min({grid.total(k) - 1, last[k] + reach[k],
+                                of_ghosts ? grid.total(k) : grid.halo[k] + grid.n[k]});
+          }
+          for (int32_t c = low[2]; c <= high[2]; ++c)
+            for (int32_t b = low[1]; b <= high[1]; ++b) {
+              const int32_t gap_b = std::max({0, first[1] - b - 1, b - last[1] - 1});
+              const int32_t gap_c = std::max({0, first[2] - c - 1, c - last[2] - 1});
+              const int32_t beyond = reach_a[static_cast<size_t>(gap_c * (gaps[0] + 1) + gap_b)];
+              if (beyond < 0) continue;
+              const int32_t from_a = std::max(low[0], first[0] - beyond);
+              const int32_t to_a = std::min(high[0], last[0] + beyond);
+              if (of_ghosts && inner(0, from_a, to_a) && inner(1, b, b) && inner(2, c, c)) continue;
               const int64_t cell = grid.index(0, b, c);
-              const int32_t from = starts[cell + std::max(0, first[0] - reach_a)];
-              const int32_t to = starts[cell + std::min(grid.total(0) - 1, last[0] + reach_a) + 1];
+              const int32_t from = starts[cell + from_a], to = starts[cell + to_a + 1];
               if (from < to) visit(from, to);
             }
         };
@@ -132,32 +186,48 @@ void count_pairs_in_blocks(const Exec& exec, const BatchView& batch, const CellV
         for_each_run(cells.own_first, [&](int32_t begin, int32_t end) {
           if (end > lowest) gather(std::max(begin, lowest), end);
         });
-        w.n_own = w.n;
-        if (batch.n_total > batch.n_local)
+        w.n_local = w.n;
+        bool meets_ghosts = false;
+        for (int k = 0; k < 3; ++k)
+          meets_ghosts = meets_ghosts || first[k] - reach[k] < grid.halo[k] ||
+                         last[k] + reach[k] >= grid.halo[k] + grid.n[k];
+        w.ghosts_once.clear();
+        if (meets_ghosts)
           for_each_run(cells.ghost_first, [&](int32_t begin, int32_t end) {
-            gather(batch.n_local + begin, batch.n_local + end);
+            if (kind.empty()) {
+              w.ghosts_once.emplace_back(begin, end);
+              return;
+            }
+            for (int32_t from = begin, to; from < end; from = to) {  // runs of one kind
+              const GhostPairs pairs = kind[static_cast<size_t>(from)];
+              for (to = from + 1; to < end && kind[static_cast<size_t>(to)] == pairs;) ++to;
+              if (pairs == GhostPairs::twice) gather(batch.n_local + from, batch.n_local + to);
+              if (pairs == GhostPairs::once) w.ghosts_once.emplace_back(from, to);
+            }
           });
+        w.n_twice = w.n;
+        for (const auto& [begin, end] : w.ghosts_once) gather(batch.n_local + begin, batch.n_local + end);
         for_each_row([&](int32_t begin, int32_t end) {
           for (int32_t i = begin; i < end; ++i) {
             const int64_t after =
-                std::upper_bound(w.index.data(), w.index.data() + w.n_own, i) - w.index.data();
+                std::upper_bound(w.index.data(), w.index.data() + w.n_local, i) - w.index.data();
             find_bins(w.x.data(), w.y.data(), w.z.data(), after, w.n, batch.position(i), inverse_width,
                       params.n_bins, w.bin.data());
-            add_bins(w, params, batch.type[i], after, w.n_own, w.own);
-            add_bins(w, params, batch.type[i], w.n_own, w.n, w.ghost);
+            add_bins(w, params, batch.type[i], after, w.n_twice, w.twice);
+            add_bins(w, params, batch.type[i], w.n_twice, w.n, w.once);
           }
         });
       }
     });
   }
-  // A pair of local atoms was met once and counts for both; a ghost's own pair belongs to its own atom.
+  // A pair of local atoms was met once and counts for both.
   for (const RdfWorker& w : workers)
     for (int64_t copy = 0; copy < lanes; ++copy)
       for (int64_t pair = 0; pair < params.n_pairs(); ++pair)
         for (int64_t k = 0; k < params.n_bins; ++k) {
           const auto from = static_cast<size_t>((copy * params.n_pairs() + pair) * row + k);
           counts[static_cast<size_t>(pair * params.n_bins + k)] +=
-              static_cast<int64_t>(2 * w.own[from] + w.ghost[from]);
+              static_cast<int64_t>(2 * w.twice[from] + w.once[from]);
         }
 }
 
@@ -168,7 +238,7 @@ void count_pairs(const Batch& batch, const RdfParams& params, std::vector<int64_
   const auto size = static_cast<int64_t>(params.n_pairs()) * params.n_bins;
   counts.resize(static_cast<size_t>(size));
   if (!exec.on_gpu() && !exec.plain)
-    return count_pairs_in_blocks(exec, batch.view(), batch.cells(), params, counts);
+    return count_pairs_in_blocks(exec, batch.view(), batch.cells(), params, {}, counts);
   Buffer<unsigned long long> copies(exec, size * RdfKernel::copies, "pair counts");
   copies.zero();
   for_each(exec, batch.n_local(), RdfKernel{batch.view(), batch.cells(), params, copies.data()});
@@ -176,6 +246,18 @@ void count_pairs(const Batch& batch, const RdfParams& params, std::vector<int64_
   for (size_t k = 0; k < found.size(); ++k)
     counts[k % static_cast<size_t>(size)] += static_cast<int64_t>(found[k]);
 }
+
+namespace {
+
+void count_pairs_of_slab(const Frame& frame, const SlabContext& slab, const RdfParams& params,
+                         std::vector<int64_t>& counts) {
+  const Exec& exec = slab.batch.exec();
+  if (slab.slab.axis < 0 || exec.on_gpu() || exec.plain) return count_pairs(slab.batch, params, counts);
+  count_pairs_in_blocks(exec, slab.batch.view(), slab.batch.cells(), params, ghost_pairs_of(frame, slab),
+                        counts);
+}
+
+}  // namespace
 
 RdfParams rdf_params(double range, double bin, int32_t n_types) {
   RdfParams params{range, 1, n_types};
@@ -195,6 +277,7 @@ Needs rdf_needs(const RdfParams& params, const Exec& exec) {
   Needs needs;
   needs.reach = params.range;
   const bool copies = exec.on_gpu() || exec.plain;
+  needs.bytes_per_ghost = copies ? 0 : sizeof(GhostPairs);
   needs.bytes = static_cast<int64_t>(params.n_pairs()) * (params.n_bins + 1) * 8 *
                 (copies ? RdfKernel::copies : 2 * lanes * std::max(1, exec.threads));
   return needs;
@@ -252,7 +335,9 @@ class Rdf final : public Analysis {
 
   Needs needs() const override { return rdf_needs(params_, exec_); }
 
-  void compute(FrameContext&, const SlabContext& slab) override { count_pairs(slab.batch, params_, counts_); }
+  void compute(FrameContext& context, const SlabContext& slab) override {
+    count_pairs_of_slab(context.frame, slab, params_, counts_);
+  }
 
   void finish(FrameContext& context) override {
     const Frame& frame = context.frame;
@@ -311,8 +396,9 @@ class Rdf final : public Analysis {
 SnapshotRdf snapshot_rdf(FrameContext& context, double range, double bin) {
   SnapshotRdf rdf{rdf_params(range, bin), {}};
   rdf.counts.assign(static_cast<size_t>(rdf.params.n_bins), 0);
-  context.for_each_slab(rdf_needs(rdf.params, context.run.exec),
-                        [&](const SlabContext& slab) { count_pairs(slab.batch, rdf.params, rdf.counts); });
+  context.for_each_slab(rdf_needs(rdf.params, context.run.exec), [&](const SlabContext& slab) {
+    count_pairs_of_slab(context.frame, slab, rdf.params, rdf.counts);
+  });
   return rdf;
 }
 

@@ -14,7 +14,8 @@
 // Edges    range may exceed the box; an atom and its own images are pairs. Coincident atoms fall into bin 0.
 //          A distance that equals the edge of a bin falls into one of the two bins by the rounding of sqrt.
 // Cost     the CPU gathers, per block of cells with edge ~range/2, the atoms within range of the block: 32
-//          bytes for each. An atom then visits the half of them that follows it. Floor at range 8 A in Fe
+//          bytes for each. An atom then visits the half of them that follows it; in a slab, pairs across its
+//          faces are visited by the lower slab alone. Floor at range 8 A in Fe
 //          (about 180 neighbors): 90 square roots, 8 at a time, and 90 increments of a bin; blocks of this
 //          size visit 2.5 times as many. About 1 million atoms/s per core (bench/bench_rdf).
 // Team     1 on a GPU, with copies of the histogram to spread the atomic adds (copies, below).

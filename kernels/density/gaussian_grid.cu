@@ -331,7 +331,11 @@ GridPiece grid_piece_for(double beta, Vec3 lo, Vec3 hi, int across) {
 void spread_on_grid(const Exec& exec, const BatchView& batch, const CellView& cells, int32_t system,
                     const double* weight, const GridPiece& grid, const GaussianGridTables* tables, bool add,
                     double* value) {
-  if (exec.on_gpu() || exec.plain)
+  if (exec.on_gpu()) {
+    const SpreadToTile kernel{batch, cells, system, weight, grid, tables, add, value};
+    return for_each<32>(exec, kernel.n_tiles(), kernel, SpreadToTile::scratch_bytes);
+  }
+  if (exec.plain)
     return for_each(exec, grid.n_nodes(),
                     SpreadToNode{batch, cells, system, weight, grid, tables, add, value});
   spread_tiles(exec, batch, weight, grid, tables, add, value);

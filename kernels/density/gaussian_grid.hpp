@@ -19,15 +19,16 @@
 // Error    |pair kernel error| < 2e-10 c0 (tests/kernels/test_density.cpp), so < 1e-9 of rho_n at any atom.
 // Cost     per atom 2 x 10^3 multiply-adds (spread, gather) and 11.4 nodes x 3 x 22 (smooth) in bcc Fe at
 //          beta = 3.024 A, against 3,400 exp of the direct sum. Bytes: 8 per node.
-// Team     1. GPU: a thread per node gathers the atoms around it (no atomics). CPU: atoms scatter in tiles
-//          of four colours, smoothing works in place on blocks of lines (spread_tiles, smooth_in_place in
-//          the .cu).
+// Team     32 for spreading on a GPU: a team sums the atoms around a tile of nodes (no atomics); else 1. CPU:
+//          atoms scatter in tiles of four colours, smoothing works in place on blocks of lines (spread_tiles,
+//          smooth_in_place in the .cu).
 // Order    fixed: by node, tap and cell; tiles in the order of their colours. No atomics.
 // Test     tests/kernels/test_density.cpp
 #pragma once
 
 #include <vector>
 
+#include "kernels/core/bits.hpp"
 #include "kernels/core/exec.hpp"
 #include "kernels/neighbors/neighbor_list.hpp"
 
@@ -125,6 +126,103 @@ struct SpreadToNode {
       }
     });
     value[node] = add ? value[node] + sum : sum;
+  }
+};
+
+// The GPU's schedule: one team sums the atoms around a tile of 8 x 8 x 8 nodes, onto what they have where
+// `add` is set. Its lanes look for atoms whose windows meet the tile, then find the weights of a few of these
+// at the nodes of the three edges of the tile, then each adds the products to its own columns of 8 nodes. An
+// atom costs about 50 instructions of a warp in each of the 9.6 tiles that its window meets, where
+// SpreadToNode takes 600 candidates for each of the 11.4 nodes per atom.
+struct SpreadToTile {
+  static constexpr int edge = 8, columns = edge * edge, together = 8, most_lanes = 32;
+  struct Scratch {
+    double weight[together][3][edge];
+    int32_t queue[together + most_lanes];
+  };
+  static constexpr size_t scratch_bytes = (sizeof(Scratch) + 15) / 16 * 16;
+
+  BatchView batch;
+  CellView cells;
+  int32_t system;
+  const double* weight;  // [n_total] or null
+  GridPiece grid;
+  const GaussianGridTables* tables;
+  bool add;
+  double* value;  // [n_nodes]
+
+  GF_HD int64_t tiles_along(int k) const { return (grid.n[k] + edge - 1) / edge; }
+  GF_HD int64_t n_tiles() const { return tiles_along(0) * tiles_along(1) * tiles_along(2); }
+  GF_HD double coordinate(int32_t atom, int k) const {
+    return grid.axis[k] == 0 ? batch.x[atom] : grid.axis[k] == 1 ? batch.y[atom] : batch.z[atom];
+  }
+
+  template <class Team>
+  GF_HD void operator()(Team team, int64_t tile) const {
+    constexpr int mine = columns / Team::size();  // columns of a lane
+    auto* scratch = static_cast<Scratch*>(team.scratch());
+    const int64_t corner[3] = {tile % tiles_along(0) * edge, tile / tiles_along(0) % tiles_along(1) * edge,
+                               tile / (tiles_along(0) * tiles_along(1)) * edge};
+    const double inverse_h = 1 / grid.h;
+    Vec3 centre;
+    for (int k = 0; k < 3; ++k)
+      centre[grid.axis[k]] = (static_cast<double>(grid.first[k] + corner[k]) + 0.5 * (edge - 1)) * grid.h;
+    double sum[mine][edge] = {};
+
+    // The weights of `n` atoms of the queue from `at` on, and what they add.
+    const auto add_atoms = [&](int at, int n) {
+      for (int slot = team.rank(); slot < n * 3 * edge; slot += team.size()) {
+        const int a = slot / (3 * edge), k = slot / edge % 3, node = slot % edge;
+        const int32_t atom = scratch->queue[at + a];
+        double t;
+        const int64_t tap = grid.first[k] + corner[k] + node - window_of(coordinate(atom, k), inverse_h, &t);
+        double w = 0;
+        if (tap >= 0 && tap < spread_width) {
+          w = tables->phi[spread_degree][tap];
+          for (int d = spread_degree - 1; d >= 0; --d) w = w * t + tables->phi[d][tap];
+          if (k == 0 && weight) w *= weight[atom];
+        }
+        scratch->weight[a][k][node] = w;
+      }
+      team.sync();
+      for (int a = 0; a < n; ++a)
+        for (int c = 0; c < mine; ++c) {
+          const int column = c * Team::size() + team.rank();
+          const double w = scratch->weight[a][0][column % edge] * scratch->weight[a][1][column / edge];
+          for (int k = 0; k < edge; ++k) sum[c][k] += w * scratch->weight[a][2][k];
+        }
+      team.sync();
+    };
+
+    int n_queued = 0;
+    const double radius = 1.7320508075688774 * (0.5 * (edge - 1) + spread_width / 2) * grid.h;
+    for_each_candidate_run(batch, cells, system, centre, radius, [&](int32_t begin, int32_t end) {
+      for (int32_t base = begin; base < end; base += team.size()) {
+        const int32_t atom = base + team.rank();
+        bool meets = atom < end;
+        for (int k = 0; k < 3 && meets; ++k) {
+          double t;
+          const int64_t tap = grid.first[k] + corner[k] - window_of(coordinate(atom, k), inverse_h, &t);
+          meets = tap > -edge && tap < spread_width;
+        }
+        const uint32_t found = team.sum(meets ? uint32_t{1} << team.rank() : uint32_t{0});
+        if (meets) scratch->queue[n_queued + count_bits(found & ((uint32_t{1} << team.rank()) - 1))] = atom;
+        team.sync();
+        n_queued += count_bits(found);
+        while (n_queued >= together) add_atoms(n_queued -= together, together);
+      }
+    });
+    add_atoms(0, n_queued);
+
+    for (int c = 0; c < mine; ++c) {
+      const int column = c * Team::size() + team.rank();
+      const int64_t i = corner[0] + column % edge, j = corner[1] + column / edge;
+      if (i >= grid.n[0] || j >= grid.n[1]) continue;
+      for (int k = 0; k < edge && corner[2] + k < grid.n[2]; ++k) {
+        double& node = value[grid.at(i, j, corner[2] + k)];
+        node = add ? node + sum[c][k] : sum[c][k];
+      }
+    }
   }
 };
 

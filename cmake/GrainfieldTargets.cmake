@@ -92,6 +92,8 @@ function(grainfield_configure target)
     # cuBLAS is loaded when needed (host/dense.cu): the same binary runs where it is not installed. C++ sources are
     # compiled as without CUDA, so that a build folder can change over to it and keep their objects.
     target_link_libraries(${target} PUBLIC $<LINK_ONLY:CUDA::cudart_static> PRIVATE ${CMAKE_DL_LIBS})
+  elseif(GRAINFIELD_EMULATED_GPU)
+    target_link_libraries(${target} PUBLIC $<BUILD_INTERFACE:emulated_gpu>)
   endif()
 endfunction()
 
@@ -102,15 +104,23 @@ function(grainfield_precompile target)
   endif()
 endfunction()
 
-# Adds .cu files to the library: CUDA in a CUDA build, plain C++ otherwise.
+# What a .cu file is: CUDA in a CUDA build, plain C++ otherwise; with the emulated GPU, C++ that takes it for a GPU.
+function(grainfield_cu_language)
+  if(NOT GRAINFIELD_CUDA)
+    set_source_files_properties(${ARGN} PROPERTIES LANGUAGE CXX)
+  endif()
+  if(GRAINFIELD_EMULATED_GPU)
+    set_source_files_properties(${ARGN} PROPERTIES
+      COMPILE_DEFINITIONS "__CUDACC__;__host__=;__device__=;__global__=;__shared__="
+      INCLUDE_DIRECTORIES ${CMAKE_SOURCE_DIR}/tests/emulated_gpu/include)
+  endif()
+endfunction()
+
+# Adds .cu files to the library.
 function(grainfield_cu_sources)
-  foreach(source IN LISTS ARGN)
-    if(NOT GRAINFIELD_CUDA)
-      set_source_files_properties(${source} TARGET_DIRECTORY grainfield PROPERTIES LANGUAGE CXX)
-      set_source_files_properties(${source} PROPERTIES LANGUAGE CXX)
-    endif()
-    target_sources(grainfield PRIVATE ${source})
-  endforeach()
+  grainfield_cu_language(${ARGN} TARGET_DIRECTORY grainfield)
+  grainfield_cu_language(${ARGN})
+  target_sources(grainfield PRIVATE ${ARGN})
 endfunction()
 
 # add_quantity(density/number_density): a quantity is its header, its launcher, its reference and its test.

@@ -1,17 +1,18 @@
 #!/bin/bash
 # Installs what is missing, builds one preset, runs its tests, prints the counts.
 #   tools/test.sh          the CPU build, all tests
-#   tools/test.sh PRESET [AREAS [OPTIONS]]   cuda (all tests), asan or tsan (the tests labelled quick); AREAS such as
-#                                  "core;kernels" builds and runs the tests of these folders alone; OPTIONS are ctest's
+#   tools/test.sh PRESET [AREAS [OPTIONS]]   cuda (all tests), emulated (the kernels, on the emulated GPU), asan or tsan
+#                                  (the tests labelled quick); AREAS such as "core;kernels" builds and runs the tests of
+#                                  these folders alone; OPTIONS are ctest's
 # GRAINFIELD_BUILD: the folder to build in (default build/PRESET).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 preset=${1:-cpu}
 case $preset in
-  cpu | cuda | asan | tsan) ;;
+  cpu | cuda | emulated | asan | tsan) ;;
   *)
-    echo "test.sh: unknown preset '$preset': expected cpu, cuda, asan or tsan" >&2
+    echo "test.sh: unknown preset '$preset': expected cpu, cuda, emulated, asan or tsan" >&2
     exit 2
     ;;
 esac

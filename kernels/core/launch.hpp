@@ -132,11 +132,12 @@ void for_each(const Exec& exec, int64_t n, const Kernel& kernel, size_t scratch_
     }
     const int64_t per_block = threads / W;
     const int64_t blocks = std::min<int64_t>((n + per_block - 1) / per_block, 1 << 22);
-    tile_kernel<W, Kernel>
-        <<<static_cast<unsigned>(blocks), static_cast<unsigned>(threads),
-           scratch_bytes* static_cast<size_t>(per_block), static_cast<cudaStream_t>(exec.stream)>>>(
-            kernel, n, scratch_bytes);
-    CUDA_CHECK(cudaGetLastError());
+    cudaLaunchConfig_t config{};
+    config.gridDim = dim3(static_cast<unsigned>(blocks));
+    config.blockDim = dim3(static_cast<unsigned>(threads));
+    config.dynamicSmemBytes = scratch_bytes * static_cast<size_t>(per_block);
+    config.stream = static_cast<cudaStream_t>(exec.stream);
+    CUDA_CHECK(cudaLaunchKernelEx(&config, tile_kernel<W, Kernel>, kernel, n, scratch_bytes));
     return;
 #else
     throw std::logic_error("this build has no CUDA backend");

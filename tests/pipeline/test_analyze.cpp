@@ -52,6 +52,7 @@ TEST(Analyze, WritesEveryFrameOfEveryInputInOrder) {
     EXPECT_NE(run.out.find(part), std::string::npos) << part;
   const std::vector<double> found = reals(datasets_of(folder.file("out.h5")), density_value);
   RunContext context = default_run();
+  context.exec = choose_device("auto", 0);  // as the command does
   context.structure = Structure::bcc;
   context.lattice = make_lattice(Structure::bcc, 2.83);
   std::vector<double> expected;
@@ -142,7 +143,7 @@ TEST(Analyze, WrongArgumentsHaveACodeAndOneLine) {
       {"analyze " + good + dense + "--frames 5:", 2, "selects none of the 1 frames"},
       {"analyze " + good + dense + "--memory 4X", 2, "expected bytes with a suffix"},
       {"analyze " + good + dense + "--memory -4G", 2, "--memory"},
-      {"analyze " + good + dense + "--memory 1K", 4, "give at least"},
+      {"analyze " + good + dense + "--device cpu --memory 1K", 4, "give at least"},
       {"analyze " + good + dense + "--threads 0", 2, "threads"},
       {"analyze " + good + dense + "--device gpu", 2, "gpu"},
       {"analyze " + good + " --compute density --lattice 2.83", 2, "need --structure"},

@@ -14,6 +14,7 @@
 #include "kernels/potential/mtp.hpp"
 #include "tests/pipeline/fakes.hpp"
 #include "tests/support/command.hpp"
+#include "tests/support/systems.hpp"
 
 namespace grainfield {
 namespace {
@@ -317,6 +318,7 @@ TEST_P(CutFrames, GiveWhatTheWholeGives) {
   const Frame frame = long_bicrystal();
   RunContext run;
   run.exec.threads = 2;
+  run.exec = on_test_device(run.exec);
   run.structure = Structure::bcc;
   run.lattice = make_lattice(Structure::bcc, 2.855);
   run.memory_limit = int64_t{4} << 30;

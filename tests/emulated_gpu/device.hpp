@@ -1,0 +1,75 @@
+// An emulated GPU: the tests of the CUDA backend on a machine without one.
+//
+// With -DGRAINFIELD_EMULATED_GPU=ON (preset emulated) every .cu file is compiled by the C++ compiler against
+// the headers in tests/emulated_gpu/include, and finds one device. It is not fast, but strict where a GPU is
+// lenient:
+//   - Memory of the device is not mapped in this process: the host that follows a device pointer faults.
+//   - Kernels run in a child process that sees the device's memory and not the host's heap and stacks: a
+//   kernel that
+//     follows a host pointer faults, and so does one that leaves its arrays at their ends or uses them when
+//     freed.
+//   - New memory of the device is filled with not-a-numbers.
+//   - Streams work as late as they may: only when something waits for them. What reads a result before that,
+//   or
+//     reuses page-locked memory under a copy, gets wrong bytes every time, not once in a thousand.
+//   - Lanes of a warp run one after another from collective to collective, in an order that changes:
+//   forgotten ones
+//     among them, and lanes that leave before a collective, show.
+// It knows nothing of a GPU's rounding (fused multiply-add), of its compiler, of its speed.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <stdexcept>
+#include <type_traits>
+
+namespace emulated_gpu {
+
+constexpr size_t largest_value = 64;  // bytes that lanes exchange at once
+
+// Work of the device: `invoke(closure)`, the closure being copied byte by byte. With `scratch` the host's
+// memory can be used (malloc works), which algorithms need that are not our kernels.
+struct Work {
+  const void* closure;
+  size_t bytes;
+  void (*invoke)(const void* closure);
+  const char* name;
+  bool scratch = false;
+};
+cudaError_t enqueue(const cudaLaunchConfig_t& config, const void* kernel, const Work& work);
+cudaError_t finish(cudaStream_t stream);
+// 64 bytes that the device and the host see.
+void* mailbox();
+cudaError_t allow_shared_memory(const void* kernel, int bytes);
+
+// All lanes of my tile of W have arrived.
+void meet(unsigned W);
+// *mine goes to the lane whose number differs by `mask`, whose *mine comes to *theirs.
+void exchange(unsigned W, unsigned mask, const void* mine, void* theirs, size_t bytes);
+
+template <class F>
+cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, const F& f, const char* name,
+                   bool scratch = false) {
+  static_assert(std::is_trivially_destructible_v<F>);
+  return enqueue(
+      config, kernel,
+      {&f, sizeof f, [](const void* closure) { (*static_cast<const F*>(closure))(); }, name, scratch});
+}
+
+template <class F>
+void run_with_scratch(cudaStream_t stream, const char* name, const F& f) {
+  cudaLaunchConfig_t config;
+  config.stream = stream;
+  const cudaError_t status = launch(config, nullptr, f, name, true);
+  if (status != cudaSuccess) throw std::runtime_error(cudaGetErrorString(status));
+}
+
+template <class F>
+void run_for_result(cudaStream_t stream, const char* name, void* result, size_t bytes, const F& f) {
+  run_with_scratch(stream, name, [f] { f(mailbox()); });
+  const cudaError_t status = finish(stream);
+  if (status != cudaSuccess) throw std::runtime_error(cudaGetErrorString(status));
+  std::memcpy(result, mailbox(), bytes);
+}
+
+}  // namespace emulated_gpu

@@ -1,0 +1,2 @@
+#pragma once
+#include "tests/emulated_gpu/thrust.hpp"

@@ -148,7 +148,9 @@ FrameContext::Budget FrameContext::budget(const Needs& needs, const PassMemory* 
   b.limit =
       static_cast<double>(run.memory_limit > 0 ? run.memory_limit : available_host_bytes() + bytes_of(frame));
   if (on_gpu)
-    b.free_on_device = taken ? taken->free_on_device : static_cast<double>(available_bytes(run.exec));
+    b.free_on_device = run.device_memory > 0 ? static_cast<double>(run.device_memory)
+                       : taken               ? taken->free_on_device
+                                             : static_cast<double>(available_bytes(run.exec));
   b.available = on_gpu
                     ? std::min(b.limit, 0.95 * (b.free_on_device - static_cast<double>(needs.local_memory)))
                     : b.limit - b.held;

@@ -90,8 +90,9 @@ struct RunContext {
   Exec exec;
   std::optional<Structure> structure;  // --structure
   std::optional<Lattice> lattice;      // --structure and --lattice: the bulk
-  int64_t memory_limit = 0;  // bytes for everything that grows with the snapshot; 0: what is available
-  std::string output;        // path of the results file; grids may write beside it
+  int64_t memory_limit = 0;   // bytes for everything that grows with the snapshot; 0: what is available
+  int64_t device_memory = 0;  // of the GPU's memory, bytes that may be used; 0: what is free
+  std::string output;         // path of the results file; grids may write beside it
   std::shared_ptr<const Potential> potential;  // --potential; null: none
 };
 

@@ -8,6 +8,7 @@
 
 #include "host/coincidence.hpp"
 #include "host/copy_clock.hpp"
+#include "host/devices.hpp"
 #include "host/error.hpp"
 #include "host/memory.hpp"
 #include "host/suggest.hpp"
@@ -28,7 +29,28 @@ void Analyzer::add(const AnalysisRequest& request, const std::vector<AnalysisEnt
 
 Analyzer::Analyzer(const std::vector<AnalysisRequest>& requests, const RunContext& run,
                    const std::vector<AnalysisEntry>& entries)
-    : run_(run) {
+    : Analyzer(requests, run, entries, nullptr) {}
+
+std::unique_ptr<Analyzer> Analyzer::another() const {
+  return std::unique_ptr<Analyzer>(new Analyzer(requests_, run_, entries_, make_stream(run_.exec)));
+}
+
+bool Analyzer::halve_device_memory() {
+  if (!run_.exec.on_gpu() || plans_.empty()) return false;
+  const double free = kept_ ? kept_->free_on_device : static_cast<double>(available_bytes(run_.exec));
+  const double all = std::min(free, static_cast<double>(run_.memory_limit));
+  // What the plans of a pass allow themselves, with the kernels' own arrays.
+  constexpr double usable = 0.9;
+  for (const SlabPlan& plan : plans_)
+    if (plan.n_slabs() > 1 || plan.uncut_bytes > usable * all / 2) return false;
+  run_.device_memory = static_cast<int64_t>(all / 2);
+  return true;
+}
+
+Analyzer::Analyzer(const std::vector<AnalysisRequest>& requests, const RunContext& run,
+                   const std::vector<AnalysisEntry>& entries, std::shared_ptr<void> stream)
+    : requests_(requests), entries_(entries), stream_(std::move(stream)), run_(run) {
+  if (stream_) run_.exec.stream = stream_.get();
   if (run_.memory_limit <= 0) run_.memory_limit = available_host_bytes() / 10 * 9;
   bool any = false;
   for (const AnalysisRequest& request : requests) {

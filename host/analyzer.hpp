@@ -34,6 +34,13 @@ class Analyzer {
   Analyzer(const Analyzer&) = delete;
   Analyzer& operator=(const Analyzer&) = delete;
 
+  // Another one for the same work, which may run at the same time: on a GPU it has a stream of its own. It
+  // must not outlive what this one was made from.
+  std::unique_ptr<Analyzer> another() const;
+  // From now on half of the GPU's memory is used, and by another() the other half. False, and nothing is
+  // changed, if no frame was analysed yet or the last one would have to be cut.
+  bool halve_device_memory();
+
   // All results of one frame. `index` counts frames of the input; `held_elsewhere` (bytes) is what other
   // frames take of the memory limit.
   FrameResults analyze(const Frame& frame, int64_t index = 0, GridSink* grids = nullptr,
@@ -65,11 +72,16 @@ class Analyzer {
     int level = 0;
   };
   const std::string& name(const Item& item) const { return item.entry->info.name; }
+  Analyzer(const std::vector<AnalysisRequest>& requests, const RunContext& run,
+           const std::vector<AnalysisEntry>& entries, std::shared_ptr<void> stream);
   Item* find(const std::string& name);
   void add(const AnalysisRequest& request, const std::vector<AnalysisEntry>& entries);
   int level_of(Item& item, std::vector<std::string>& path);
   void run_level(FrameContext& context, const std::vector<Item*>& items);
 
+  std::vector<AnalysisRequest> requests_;
+  const std::vector<AnalysisEntry>& entries_;
+  std::shared_ptr<void> stream_;  // null: the default one; outlives the memory that is used on it
   RunContext run_;
   std::vector<Item> items_;
   std::vector<std::string> notes_;

@@ -14,6 +14,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 #endif
 
 namespace grainfield {
@@ -67,7 +68,7 @@ class Cublas {
                        double* product) {
     static Cublas library;
     const std::lock_guard<std::mutex> lock(library.mutex_);
-    cublasHandle_t& handle = library.handle_of_device_[exec.device];
+    cublasHandle_t& handle = library.handles_[{exec.device, exec.stream}];
     if (!handle) library.check(library.create_(&handle));
     library.check(library.set_stream_(handle, static_cast<cudaStream_t>(exec.stream)));
     const double one = 1, zero = 0;
@@ -104,7 +105,9 @@ class Cublas {
   decltype(&cublasDgemm_v2) dgemm_ = nullptr;
   decltype(&cublasGetStatusString) status_string_ = nullptr;
   std::mutex mutex_;
-  std::map<int, cublasHandle_t> handle_of_device_;  // kept: making one takes longer than most products
+  // Of a device and a stream, whose products share the handle's scratch. Kept: making one takes longer than
+  // most products.
+  std::map<std::pair<int, void*>, cublasHandle_t> handles_;
 };
 #endif
 

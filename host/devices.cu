@@ -107,11 +107,19 @@ std::string driver_version() {
 void use_device(const Exec& exec) {
   if (exec.on_gpu()) CUDA_CHECK(cudaSetDevice(exec.device));
 }
+
+std::shared_ptr<void> make_stream(const Exec& exec) {
+  if (!exec.on_gpu()) return nullptr;
+  cudaStream_t stream = nullptr;
+  CUDA_CHECK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+  return {stream, [](void* s) { (void)cudaStreamDestroy(static_cast<cudaStream_t>(s)); }};
+}
 #else
 std::vector<DeviceInfo> list_devices() { return {}; }
 std::string why_no_gpu() { return "this build has no CUDA backend"; }
 std::string driver_version() { return ""; }
 void use_device(const Exec&) {}
+std::shared_ptr<void> make_stream(const Exec&) { return nullptr; }
 #endif
 
 int available_threads() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ int available_threads();
 // then *why says in one line why ("" in a build without CUDA). threads: of the host; 0: all available. Throws
 // UsageError for any other spec or threads < 0, ResourceError if the GPU asked for cannot be used.
 Exec choose_device(const std::string& spec, int threads, std::string* why = nullptr);
+
+// A stream of exec's GPU that waits for no other; its cudaStream_t is get(). Null on the CPU.
+std::shared_ptr<void> make_stream(const Exec& exec);
 
 // Makes exec's GPU the current one of the calling thread; every thread that works with a GPU calls it once.
 void use_device(const Exec& exec);

@@ -46,6 +46,10 @@ Got read_next(const PipelineOptions& options, Reader& reader, Frame& frame, std:
 struct ReadFrame {
   int64_t index = 0;
   std::unique_ptr<Frame> frame;
+  // Set when it is taken to be computed.
+  int64_t number = 0;    // of those that this run computes
+  bool overlap = false;  // with other frames in memory,
+  int64_t others = 0;    // that take so many bytes
 };
 
 using WriteTask = std::function<void(ResultsWriter&)>;
@@ -86,6 +90,34 @@ class Gate {
   std::mutex mutex_;
   std::condition_variable changed_;
   int64_t count_;
+  bool cancelled_ = false;
+};
+
+// Lets threads pass in the order of their numbers: 0, 1, 2, ...
+class Turnstile {
+ public:
+  // Waits until all numbers before this one have left; false if that will not be.
+  bool wait(int64_t number) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [&] { return next_ == number || cancelled_; });
+    return next_ == number;
+  }
+  // The one whose turn it is goes.
+  void leave() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    ++next_;
+    changed_.notify_all();
+  }
+  void cancel() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    cancelled_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int64_t next_ = 0;
   bool cancelled_ = false;
 };
 
@@ -141,13 +173,25 @@ class Run {
     report_.frames_kept = frames_kept_;
     report_.interrupted = !complete_;
     report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    const StageClock* const clocks[] = {&read_clock_, &analyzer_.clock(), &write_clock_};
-    for (const StageClock* clock : clocks)
-      for (const auto& stage : clock->totals()) report_.stages.push_back(stage);
+    add_seconds(read_clock_);
+    add_seconds(analyzer_.clock());
+    if (second_) add_seconds(second_->clock());
+    add_seconds(write_clock_);
     return std::move(report_);
   }
 
  private:
+  void add_seconds(const StageClock& clock) {
+    for (const auto& [stage, seconds] : clock.totals()) {
+      const auto same = std::find_if(report_.stages.begin(), report_.stages.end(),
+                                     [&](const auto& known) { return known.first == stage; });
+      if (same == report_.stages.end())
+        report_.stages.emplace_back(stage, seconds);
+      else
+        same->second += seconds;
+    }
+  }
+
   // Keeps the first error.
   void fail(std::exception_ptr error) {
     const std::lock_guard<std::mutex> lock(error_mutex_);
@@ -313,8 +357,9 @@ class Run {
   // Grids go to the files plane by plane; the analysis waits, so that no second copy is held.
   class Grids final : public GridSink {
    public:
-    Grids(Run& run, int64_t frame) : run_(run), frame_(frame) {}
+    Grids(Run& run, const ReadFrame& frame) : run_(run), frame_(frame.index), number_(frame.number) {}
     void begin(const GridShape& grid) override {
+      if (!run_.turn_.wait(number_)) throw Cancelled();
       run_.write_now([&](ResultsWriter& writer) { writer.begin_grid(frame_, grid); });
       const std::string& prefix = run_.options_.vtk_prefix;
       if (!prefix.empty())
@@ -332,61 +377,125 @@ class Run {
 
    private:
     Run& run_;
-    int64_t frame_;
+    int64_t frame_, number_;
     std::unique_ptr<VtkWriter> vtk_;
   };
 
   void compute() {
+    std::thread other;
     try {
       use_device(analyzer_.run().exec);
-      while (std::optional<ReadFrame> next = frames_read_.pop()) {
-        if (watch_.stop) throw Cancelled();
-        compute_frame(*next);
+      // The first frame tells what a frame takes.
+      if (compute_next(analyzer_)) {
+        second_ = second_lane();
+        if (second_) other = std::thread([this] { compute_lane(*second_); });
+        compute_lane(analyzer_);
       }
-      complete_ = all_read_ && !failed_;
-    } catch (const Cancelled&) {
     } catch (...) {
       fail(std::current_exception());
     }
+    if (other.joinable()) other.join();
+    complete_ = ends_well_ && all_read_ && !failed_;
     // Whatever the end: the reader stops, the writer completes what it was given.
     frames_read_.cancel();
     may_read_.cancel();
     to_write_.close();
   }
 
-  void compute_frame(ReadFrame& next) {
-    const Frame& frame = *next.frame;
-    const auto n = static_cast<double>(frame.n_atoms());
+  // On a GPU two threads compute, each with a stream and half of the memory: the copies and the host's part
+  // of one frame go beside the kernels of the next. Null where frames are too large for that, and on the CPU,
+  // which has no idle part. It depends on the first frame and the memory, not on timing.
+  std::unique_ptr<Analyzer> second_lane() {
+    const RunContext& run = analyzer_.run();
+    if (!run.exec.on_gpu() || !first_overlaps_) return nullptr;
+    // Host memory: one frame is read, two are computed, one is written.
+    if (4 * first_bytes_ > static_cast<double>(run.memory_limit) || !analyzer_.halve_device_memory())
+      return nullptr;
+    n_lanes_ = 2;
+    return analyzer_.another();
+  }
+
+  void compute_lane(Analyzer& analyzer) {
+    try {
+      use_device(analyzer.run().exec);
+      while (compute_next(analyzer)) {
+      }
+    } catch (...) {
+      fail(std::current_exception());
+    }
+  }
+
+  // False at the end: of the frames, or called off.
+  bool compute_next(Analyzer& analyzer) {
+    int64_t number = -1;
+    try {
+      std::optional<ReadFrame> next = take_frame();
+      if (!next) return false;
+      number = next->number;
+      compute_frame(*next, analyzer);
+      return true;
+    } catch (const Cancelled&) {
+      ends_well_ = false;
+    } catch (...) {
+      // The frames before it are finished first, as if one thread had computed them all.
+      if (number >= 0) (void)turn_.wait(number);
+      fail(std::current_exception());
+    }
+    turn_.cancel();
+    frames_read_.cancel();
+    return false;
+  }
+
+  // The next frame, when there is room for it.
+  std::optional<ReadFrame> take_frame() {
+    const std::lock_guard<std::mutex> lock(take_mutex_);
+    std::optional<ReadFrame> next = frames_read_.pop();
+    if (!next) return next;
+    if (watch_.stop) throw Cancelled();
+    next->number = n_taken_++;
+    const auto n = static_cast<double>(next->frame->n_atoms());
     const auto limit = static_cast<double>(analyzer_.run().memory_limit);
-    const auto frame_bytes = static_cast<double>(bytes_of(frame));
-    const double result_bytes =
-        n * (results_per_atom_ > 0 ? results_per_atom_ : 16.0 * analyzer_.n_fields()) + n * 12;
-    const double others = 2 * (frame_bytes + result_bytes);
+    const auto frame_bytes = static_cast<double>(bytes_of(*next->frame));
+    const double per_atom = results_per_atom_;
+    const double result_bytes = n * (per_atom > 0 ? per_atom : 16.0 * analyzer_.n_fields()) + n * 12;
+    const double others = (1 + n_lanes_) * (frame_bytes + result_bytes);
     double alone = frame_bytes + result_bytes;  // on a GPU, all else is in its memory
     if (!analyzer_.run().exec.on_gpu())
       alone += n * std::max(guessed_bytes_per_atom, analyzer_.bytes_per_atom());
-    const bool overlap = alone + others <= limit;
-    if (!in_writer_.wait_at_most(overlap ? 1 : 0)) throw Cancelled();
-    if (overlap)
+    next->overlap = alone + others <= limit;
+    next->others = next->overlap ? static_cast<int64_t>(others) : 0;
+    if (!in_writer_.wait_at_most(next->overlap ? 1 : 0)) throw Cancelled();
+    if (next->number == 0) first_overlaps_ = next->overlap;
+    if (next->overlap) {
       may_read_.add(1);
-    else
+    } else {
+      if (!turn_.wait(next->number) || !in_writer_.wait_at_most(0)) throw Cancelled();
       pool_.clear();
+    }
+    return next;
+  }
 
+  void compute_frame(ReadFrame& next, Analyzer& analyzer) {
+    const Frame& frame = *next.frame;
+    const auto n = static_cast<double>(frame.n_atoms());
     const auto begun = std::chrono::steady_clock::now();
     watch_.frame_atoms = frame.n_atoms();
     watch_.frame = next.index;
-    Grids grids(*this, next.index);
-    auto results = std::make_shared<FrameResults>(
-        analyzer_.analyze(frame, next.index, &grids, overlap ? static_cast<int64_t>(others) : 0));
-    report_.summary.add(*results, analyzer_.run().exec.threads);
-    if (n > 0) results_per_atom_ = std::max(results_per_atom_, static_cast<double>(bytes_of(*results)) / n);
+    Grids grids(*this, next);
+    auto results = std::make_shared<FrameResults>(analyzer.analyze(frame, next.index, &grids, next.others));
+    note_time("compute", next.index, begun);
+
+    if (!turn_.wait(next.number)) throw Cancelled();
+    report_.summary.add(*results, analyzer.run().exec.threads);
+    const auto result_bytes = static_cast<double>(bytes_of(*results));
+    if (n > 0) results_per_atom_ = std::max<double>(results_per_atom_, result_bytes / n);
+    if (next.number == 0) first_bytes_ = static_cast<double>(bytes_of(frame)) + result_bytes;
     report_.frames_computed += 1;
     report_.atoms += frame.n_atoms();
-    for (const SlabPlan& plan : analyzer_.plans())
+    for (const SlabPlan& plan : analyzer.plans())
       report_.most_slabs = std::max(report_.most_slabs, plan.n_slabs());
     report_.largest_frame = std::max(report_.largest_frame, frame.n_atoms());
     watch_.atoms_done += frame.n_atoms();
-    note_time("compute", next.index, begun);
 
     in_writer_.add(1);
     auto owned = std::make_shared<std::unique_ptr<Frame>>(std::move(next.frame));
@@ -401,10 +510,11 @@ class Run {
       in_writer_.add(-1);
     };
     if (!to_write_.push(std::move(task))) throw Cancelled();
-    if (!overlap) {
+    if (!next.overlap) {
       if (!in_writer_.wait_at_most(0)) throw Cancelled();
       may_read_.add(1);
     }
+    turn_.leave();
   }
 
   const PipelineOptions& options_;
@@ -421,7 +531,17 @@ class Run {
   std::promise<const ResultsWriter*> writer_promise_;
   std::future<const ResultsWriter*> writer_ready_;
   StageClock read_clock_, write_clock_;
-  double results_per_atom_ = 0;
+
+  // The lanes of compute().
+  int n_lanes_ = 1;
+  std::unique_ptr<Analyzer> second_;
+  std::mutex take_mutex_;
+  int64_t n_taken_ = 0;
+  Turnstile turn_;  // what follows the analyses of a frame, in the order of the frames
+  std::atomic<double> results_per_atom_{0};
+  bool first_overlaps_ = false;  // of the first frame
+  double first_bytes_ = 0;
+  std::atomic<bool> ends_well_{true};
 
   bool any_ = false;  // the reader's
   std::atomic<int64_t> frames_kept_{0};

@@ -3,8 +3,10 @@
 //   reader thread -> one frame ahead -> the caller's thread computes -> writer thread
 //
 // At most three frames are in memory: one being read, one computed, one written; where that would exceed the
-// memory limit, one alone, and the stages take turns. Which of the two depends on the frames and the limit,
-// not on timing, so the cuts and the bits of the results do not either. Frames are recycled.
+// memory limit, one alone, and the stages take turns. With a GPU two frames are computed at a time where two
+// fit: kernels of one run while the other is copied and its host's part is done. Which of the two depends on
+// the frames and the limit, not on timing, so the cuts and the bits of the results do not either. Frames are
+// recycled.
 //
 // Memory: frames, results, batches, lists and scratch stay below RunContext::memory_limit; code, stacks, text
 // windows and file caches take at most `memory_beside` more. Frames of one input are taken to be about as

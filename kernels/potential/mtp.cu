@@ -100,22 +100,23 @@ class MtpPotential final : public Potential {
       throw UsageError(
           fmt::format("potential {} has no active set: it gives no extrapolation grade", model_.name));
     const BatchView view = batch.view();
-    if (output.force) fill_zero(exec_, output.force, static_cast<size_t>(view.n_total) * 3 * sizeof(double));
-    if (output.virial)
-      fill_zero(exec_, output.virial, static_cast<size_t>(view.n_total) * 6 * sizeof(double));
+    Exec exec = exec_;
+    exec.stream = batch.exec().stream;
+    if (output.force) fill_zero(exec, output.force, static_cast<size_t>(view.n_total) * 3 * sizeof(double));
+    if (output.virial) fill_zero(exec, output.virial, static_cast<size_t>(view.n_total) * 6 * sizeof(double));
     if (output.gradient_sum) std::fill_n(output.gradient_sum, view.n_systems * n_coefficients(), 0.0);
-    Buffer<int32_t> species(exec_);
+    Buffer<int32_t> species(exec);
     species.upload(species_of_type, "species");
     Condition too_close;
     // Grades in single precision would be noise: rows of empty slots of the active set hold 1e6.
     const bool gradients = output.grade || output.gradient || output.gradient_sum;
     if (!runs_in_blocks()) {
-      evaluate_mtp_in_lanes({exec_, view, neighbors, gradients ? &full_ : &folded_, &model_, species.data(),
+      evaluate_mtp_in_lanes({exec, view, neighbors, gradients ? &full_ : &folded_, &model_, species.data(),
                              output, inverse_.data(), &too_close});
     } else if (precision_ == MtpPrecision::full || gradients) {
-      too_close = evaluate_blocks<double>(view, neighbors, species.data(), output, scratch);
+      too_close = evaluate_blocks<double>(exec, view, neighbors, species.data(), output, scratch);
     } else {
-      too_close = evaluate_blocks<float>(view, neighbors, species.data(), output, scratch);
+      too_close = evaluate_blocks<float>(exec, view, neighbors, species.data(), output, scratch);
     }
     if (output.force) fold_ghosts(batch, output.force, 3, scratch);
     return too_close;
@@ -127,8 +128,8 @@ class MtpPotential final : public Potential {
 
   // One team per atom; the D_ij of a block of atoms are written and then gathered.
   template <class Real>
-  Condition evaluate_blocks(const BatchView& view, const NeighborView& neighbors, const int32_t* species,
-                            const PotentialOutput& output, Workspace& scratch) const {
+  Condition evaluate_blocks(const Exec& exec, const BatchView& view, const NeighborView& neighbors,
+                            const int32_t* species, const PotentialOutput& output, Workspace& scratch) const {
     constexpr int lanes = 32;
     const bool gradients = output.grade || output.gradient || output.gradient_sum;
     const MtpTables& tables = gradients ? full_ : folded_;
@@ -136,13 +137,13 @@ class MtpPotential final : public Potential {
     const int64_t n = n_coefficients(), block = std::min<int64_t>(block_atoms(), view.n_local);
     const auto first_of = [&](int64_t i) {
       int64_t value = 0;
-      copy_to_host(exec_, &value, neighbors.first + i, sizeof value);
+      copy_to_host(exec, &value, neighbors.first + i, sizeof value);
       return value;
     };
-    const int team = exec_.on_gpu() ? lanes : 1;
+    const int team = exec.on_gpu() ? lanes : 1;
     size_t bytes = mtp_scratch_bytes<Real>(tables.n_stored, t.n_radial, t.n_basis, t.max_degree, team);
     Span<Real> moments;
-    if (bytes > largest_scratch(exec_)) {
+    if (bytes > largest_scratch(exec)) {
       moments = scratch.take<Real>(block * 2 * tables.n_stored, "moments");
       bytes -= sizeof(Real) * 2 * static_cast<size_t>(tables.n_stored);
     }
@@ -151,12 +152,12 @@ class MtpPotential final : public Potential {
     if (output.grade) product = scratch.take<double>(block * n, "grades of a block");
     if (output.gradient_sum) {
       sums = scratch.take<double>(view.n_systems * n, "sums of gradients");
-      fill_zero(exec_, sums.data, static_cast<size_t>(sums.size) * sizeof(double));
+      fill_zero(exec, sums.data, static_cast<size_t>(sums.size) * sizeof(double));
     }
-    Buffer<Condition> too_close(exec_);
+    Buffer<Condition> too_close(exec);
     const Condition none;
     too_close.upload(&none, 1);
-    Workspace pairs(exec_);
+    Workspace pairs(exec);
     for (int64_t begin = 0; begin < view.n_local; begin += block) {
       const int64_t end = std::min<int64_t>(begin + block, view.n_local);
       const int64_t first_pair = first_of(begin), n_pairs = first_of(end) - first_pair;
@@ -166,20 +167,20 @@ class MtpPotential final : public Potential {
       const MtpKernel<Real> kernel{
           view,          neighbors,  t,          species,          begin,       output.energy, output.force,
           output.virial, pair_force, block_rows, too_close.data(), moments.data};
-      for_each<lanes>(exec_, end - begin, kernel, bytes, 16);
+      for_each<lanes>(exec, end - begin, kernel, bytes, 16);
       if (output.force) {
         const Span<uint32_t> targets = pairs.take<uint32_t>(n_pairs, "targets of pairs");
-        for_each(exec_, n_pairs, PairTargets{neighbors.index + first_pair, targets.data}, 0, 65536);
-        scatter_runs(exec_, n_pairs, targets.data, pair_force, -1.0, 3, output.force, pairs);
+        for_each(exec, n_pairs, PairTargets{neighbors.index + first_pair, targets.data}, 0, 65536);
+        scatter_runs(exec, n_pairs, targets.data, pair_force, -1.0, 3, output.force, pairs);
       }
       if (output.grade)
-        largest_of_rows(exec_, block_rows, end - begin, n, inverse_.data(), product.data,
+        largest_of_rows(exec, block_rows, end - begin, n, inverse_.data(), product.data,
                         output.grade + begin);
       if (output.gradient_sum)
-        for_each(exec_, n, SumRows{view, begin, end - begin, n, block_rows, sums.data}, 0, 64);
+        for_each(exec, n, SumRows{view, begin, end - begin, n, block_rows, sums.data}, 0, 64);
     }
     if (output.gradient_sum)
-      copy_to_host(exec_, output.gradient_sum, sums.data, static_cast<size_t>(sums.size) * sizeof(double));
+      copy_to_host(exec, output.gradient_sum, sums.data, static_cast<size_t>(sums.size) * sizeof(double));
     return too_close.element(0);
   }
 

@@ -107,8 +107,8 @@ struct Device {
     void* shared = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (again == MAP_FAILED || shared == MAP_FAILED ||
         mprotect(again, arena_bytes, PROT_READ | PROT_WRITE) != 0) {
-      std::perror("emulated GPU");
-      std::abort();
+      broken = cudaErrorMemoryAllocation;  // ulimit -v, under which a driver finds no addresses either
+      return;
     }
     arena = static_cast<char*>(addresses);
     bytes = static_cast<char*>(again);
@@ -203,24 +203,26 @@ void leave_host_memory(uintptr_t keep_begin, uintptr_t keep_end) {
   }
 }
 
-struct Body {
+// What the child needs of an operation.
+struct Task {
   void (*invoke)(const void*);
   const void* closure;
+  dim3 grid, block;
+  size_t shared;
 };
 
-void run_operation(const Operation& op, const void* closure) {
-  Report* r = report;
-  using namespace grainfield;
-  gridDim = op.grid;
-  blockDim = op.block;
-  for (unsigned b = 0; b < op.grid.x; ++b) {
-    blockIdx.x = r->number % 2 == 0 ? b : op.grid.x - 1 - b;  // no kernel may count on an order
-    // Not-a-numbers before and behind.
-    std::memset(shared_memory, 0xff, op.shared + 64);
-    if (!emulated_gpu::run_block(op.block, op.invoke, closure, &r->why)) _exit(1);
-    for (size_t k = op.shared; k < op.shared + 64; ++k)
+void run_kernel(const Task& task) {
+  using grainfield::shared_memory;
+  gridDim = task.grid;
+  blockDim = task.block;
+  for (unsigned b = 0; b < task.grid.x; ++b) {
+    blockIdx.x = report->number % 2 == 0 ? b : task.grid.x - 1 - b;  // no kernel may count on an order
+    // Not-a-numbers in it and behind its end.
+    std::memset(shared_memory, 0xff, task.shared + 64);
+    if (!emulated_gpu::run_block(task.block, task.invoke, task.closure, &report->why)) _exit(1);
+    for (size_t k = task.shared; k < task.shared + 64; ++k)
       if (shared_memory[k] != 0xff) {
-        r->why = "shared memory is written beyond its end";
+        report->why = "shared memory is written beyond its end";
         _exit(1);
       }
   }
@@ -232,7 +234,6 @@ constexpr size_t main_stack = size_t{1} << 20;
 size_t fresh_bytes = 0;
 
 void child() {
-  Report* r = report;
   const bool scratch = operations_of_child[0]->scratch;
   static unsigned char alternative[64 << 10];
   const stack_t signals{alternative, 0, sizeof alternative};
@@ -243,36 +244,29 @@ void child() {
   for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) (void)sigaction(signal, &action, nullptr);
   emulated_gpu::use_stacks(fresh + main_stack);
   // Operations and closures move to where the device sees them.
-  auto* ops = reinterpret_cast<Operation*>(fresh + main_stack + emulated_gpu::stacks_bytes);
-  char* at = reinterpret_cast<char*>(ops + n_of_child);
-  const void* closures[most_together];
-  for (size_t k = 0; k < n_of_child; ++k) {
-    const Operation& op = *operations_of_child[k];
-    std::memset(static_cast<void*>(&ops[k]), 0, sizeof(Operation));
-    ops[k].invoke = op.invoke;
-    ops[k].grid = op.grid;
-    ops[k].block = op.block;
-    ops[k].shared = op.shared;
-    at = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(at) + 63) / 64 * 64);
-    std::memcpy(at, op.closure.data(), op.closure.size());
-    closures[k] = at;
-    at += op.closure.size();
-  }
+  Task tasks[most_together];
   const size_t n = n_of_child;
+  char* at = fresh + main_stack + emulated_gpu::stacks_bytes;
+  for (size_t k = 0; k < n; ++k) {
+    const Operation& op = *operations_of_child[k];
+    std::memcpy(at, op.closure.data(), op.closure.size());
+    tasks[k] = {op.invoke, at, op.grid, op.block, op.shared};
+    at += (op.closure.size() + 63) / 64 * 64;
+  }
   if (!scratch) {
     const auto begin = reinterpret_cast<uintptr_t>(fresh);
     leave_host_memory(begin, begin + fresh_bytes);
   }
   for (size_t k = 0; k < n; ++k) {
-    r->number = static_cast<int>(k);
+    report->number = static_cast<int>(k);
     const auto start = Clock::now();
     if (scratch)
-      ops[k].invoke(closures[k]);
+      tasks[k].invoke(tasks[k].closure);
     else
-      run_operation(ops[k], closures[k]);
-    r->seconds[k] = std::chrono::duration<double>(Clock::now() - start).count();
+      run_kernel(tasks[k]);
+    report->seconds[k] = std::chrono::duration<double>(Clock::now() - start).count();
   }
-  r->code = 0;
+  report->code = 0;
   _exit(0);
 }
 
@@ -289,17 +283,24 @@ void run_in_child(const std::vector<const Operation*>& operations) {
   report->code = -1;
   report->why = nullptr;
   report->number = 0;
+  // Signals are for the host: its handlers would find their memory gone.
+  sigset_t for_host, before;
+  sigemptyset(&for_host);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGALRM}) sigaddset(&for_host, signal);
+  pthread_sigmask(SIG_BLOCK, &for_host, &before);
   const pid_t pid = fork();
+  if (pid != 0) pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid == 0) {
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)close_range(3, ~0u, 0);  // with them go locks that the host may give back meanwhile
     for (const auto& [at, bytes] : d.allocated) {
       char* first = first_page(at);
       if (mprotect(first, static_cast<size_t>(at + bytes - first), PROT_READ | PROT_WRITE) != 0) _exit(2);
     }
     operations_of_child = operations.data();
     n_of_child = operations.size();
-    size_t bytes = operations.size() * (sizeof(Operation) + 64);
-    for (const Operation* op : operations) bytes += op->closure.size();
+    size_t bytes = 0;
+    for (const Operation* op : operations) bytes += op->closure.size() + 64;
     fresh_bytes = (main_stack + emulated_gpu::stacks_bytes + bytes + 2 * page) / page * page;
     void* memory = mmap(nullptr, fresh_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) _exit(2);
@@ -450,8 +451,16 @@ cudaError_t enqueue(const cudaLaunchConfig_t& config, const void* kernel, const 
   return add(config.stream, std::move(op));
 }
 
-cudaError_t finish(cudaStream_t stream) { return cudaStreamSynchronize(stream); }
 void* mailbox() { return report->mailbox; }
+
+cudaError_t enqueue_for_result(const cudaLaunchConfig_t& config, const Work& work, void* result,
+                               size_t bytes) {
+  const Guard guard(device().lock);  // until the result is out: there is one mailbox
+  cudaError_t status = enqueue(config, nullptr, work);
+  if (status == cudaSuccess) status = cudaStreamSynchronize(config.stream);
+  if (status == cudaSuccess) std::memcpy(result, report->mailbox, bytes);
+  return status;
+}
 
 cudaError_t allow_shared_memory(const void* kernel, int bytes) {
   const Guard guard(device().lock);
@@ -503,7 +512,9 @@ cudaError_t cudaGetDevice(int* number) {
   *number = 0;
   return cudaSuccess;
 }
-cudaError_t cudaSetDevice(int number) { return number == 0 ? cudaSuccess : fails(cudaErrorInvalidDevice); }
+cudaError_t cudaSetDevice(int number) {
+  return fails(number == 0 ? device().broken : cudaErrorInvalidDevice);
+}
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int number) {
   if (number != 0) return fails(cudaErrorInvalidDevice);
@@ -536,6 +547,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int num
 
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   const Guard guard(device().lock);
+  if (device().broken != cudaSuccess) return fails(device().broken);
   *total = device().total;
   *free = device().total - device().in_use;
   return cudaSuccess;

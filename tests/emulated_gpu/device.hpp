@@ -37,8 +37,10 @@ struct Work {
   bool scratch = false;
 };
 cudaError_t enqueue(const cudaLaunchConfig_t& config, const void* kernel, const Work& work);
-cudaError_t finish(cudaStream_t stream);
-// 64 bytes that the device and the host see.
+// Enqueues it, waits for it and copies what it left in the mailbox, 64 bytes that the device and the host
+// see.
+cudaError_t enqueue_for_result(const cudaLaunchConfig_t& config, const Work& work, void* result,
+                               size_t bytes);
 void* mailbox();
 cudaError_t allow_shared_memory(const void* kernel, int bytes);
 
@@ -48,12 +50,15 @@ void meet(unsigned W);
 void exchange(unsigned W, unsigned mask, const void* mine, void* theirs, size_t bytes);
 
 template <class F>
+Work work_of(const F& f, const char* name, bool scratch) {
+  static_assert(std::is_trivially_destructible_v<F>);
+  return {&f, sizeof f, [](const void* closure) { (*static_cast<const F*>(closure))(); }, name, scratch};
+}
+
+template <class F>
 cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, const F& f, const char* name,
                    bool scratch = false) {
-  static_assert(std::is_trivially_destructible_v<F>);
-  return enqueue(
-      config, kernel,
-      {&f, sizeof f, [](const void* closure) { (*static_cast<const F*>(closure))(); }, name, scratch});
+  return enqueue(config, kernel, work_of(f, name, scratch));
 }
 
 template <class F>
@@ -64,12 +69,14 @@ void run_with_scratch(cudaStream_t stream, const char* name, const F& f) {
   if (status != cudaSuccess) throw std::runtime_error(cudaGetErrorString(status));
 }
 
+// f(where its result goes)
 template <class F>
 void run_for_result(cudaStream_t stream, const char* name, void* result, size_t bytes, const F& f) {
-  run_with_scratch(stream, name, [f] { f(mailbox()); });
-  const cudaError_t status = finish(stream);
+  cudaLaunchConfig_t config;
+  config.stream = stream;
+  const auto into_mailbox = [f] { f(mailbox()); };
+  const cudaError_t status = enqueue_for_result(config, work_of(into_mailbox, name, true), result, bytes);
   if (status != cudaSuccess) throw std::runtime_error(cudaGetErrorString(status));
-  std::memcpy(result, mailbox(), bytes);
 }
 
 }  // namespace emulated_gpu

@@ -110,7 +110,7 @@ function(grainfield_cu_language)
     set_source_files_properties(${ARGN} PROPERTIES LANGUAGE CXX)
   endif()
   if(GRAINFIELD_EMULATED_GPU)
-    set_source_files_properties(${ARGN} PROPERTIES
+    set_source_files_properties(${ARGN} PROPERTIES SKIP_PRECOMPILE_HEADERS ON
       COMPILE_DEFINITIONS "__CUDACC__;__host__=;__device__=;__global__=;__shared__="
       INCLUDE_DIRECTORIES ${CMAKE_SOURCE_DIR}/tests/emulated_gpu/include)
   endif()

@@ -57,7 +57,7 @@ using WriteTask = std::function<void(ResultsWriter&)>;
 // A step was called off because another stage failed.
 struct Cancelled {};
 
-// Counts that threads wait for.
+// A number that threads wait for.
 class Gate {
  public:
   explicit Gate(int64_t count) : count_(count) {}
@@ -80,6 +80,12 @@ class Gate {
     changed_.wait(lock, [&] { return count_ <= most || cancelled_; });
     return !cancelled_;
   }
+  // Waits for count = exactly; false if it is another one when that is cancelled.
+  bool wait_for(int64_t exactly) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [&] { return count_ == exactly || cancelled_; });
+    return count_ == exactly;
+  }
   void cancel() {
     const std::lock_guard<std::mutex> lock(mutex_);
     cancelled_ = true;
@@ -90,34 +96,6 @@ class Gate {
   std::mutex mutex_;
   std::condition_variable changed_;
   int64_t count_;
-  bool cancelled_ = false;
-};
-
-// Lets threads pass in the order of their numbers: 0, 1, 2, ...
-class Turnstile {
- public:
-  // Waits until all numbers before this one have left; false if that will not be.
-  bool wait(int64_t number) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock, [&] { return next_ == number || cancelled_; });
-    return next_ == number;
-  }
-  // The one whose turn it is goes.
-  void leave() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    ++next_;
-    changed_.notify_all();
-  }
-  void cancel() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    cancelled_ = true;
-    changed_.notify_all();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int64_t next_ = 0;
   bool cancelled_ = false;
 };
 
@@ -359,7 +337,7 @@ class Run {
    public:
     Grids(Run& run, const ReadFrame& frame) : run_(run), frame_(frame.index), number_(frame.number) {}
     void begin(const GridShape& grid) override {
-      if (!run_.turn_.wait(number_)) throw Cancelled();
+      if (!run_.turn_.wait_for(number_)) throw Cancelled();
       run_.write_now([&](ResultsWriter& writer) { writer.begin_grid(frame_, grid); });
       const std::string& prefix = run_.options_.vtk_prefix;
       if (!prefix.empty())
@@ -438,7 +416,7 @@ class Run {
       ends_well_ = false;
     } catch (...) {
       // The frames before it are finished first, as if one thread had computed them all.
-      if (number >= 0) (void)turn_.wait(number);
+      if (number >= 0) (void)turn_.wait_for(number);
       fail(std::current_exception());
     }
     turn_.cancel();
@@ -469,7 +447,7 @@ class Run {
     if (next->overlap) {
       may_read_.add(1);
     } else {
-      if (!turn_.wait(next->number) || !in_writer_.wait_at_most(0)) throw Cancelled();
+      if (!turn_.wait_for(next->number) || !in_writer_.wait_at_most(0)) throw Cancelled();
       pool_.clear();
     }
     return next;
@@ -485,7 +463,7 @@ class Run {
     auto results = std::make_shared<FrameResults>(analyzer.analyze(frame, next.index, &grids, next.others));
     note_time("compute", next.index, begun);
 
-    if (!turn_.wait(next.number)) throw Cancelled();
+    if (!turn_.wait_for(next.number)) throw Cancelled();
     report_.summary.add(*results, analyzer.run().exec.threads);
     const auto result_bytes = static_cast<double>(bytes_of(*results));
     if (n > 0) results_per_atom_ = std::max<double>(results_per_atom_, result_bytes / n);
@@ -514,7 +492,7 @@ class Run {
       if (!in_writer_.wait_at_most(0)) throw Cancelled();
       may_read_.add(1);
     }
-    turn_.leave();
+    turn_.add(1);
   }
 
   const PipelineOptions& options_;
@@ -537,7 +515,7 @@ class Run {
   std::unique_ptr<Analyzer> second_;
   std::mutex take_mutex_;
   int64_t n_taken_ = 0;
-  Turnstile turn_;  // what follows the analyses of a frame, in the order of the frames
+  Gate turn_{0};  // number of the frame whose analyses may be followed by what is done in the order of frames
   std::atomic<double> results_per_atom_{0};
   bool first_overlaps_ = false;  // of the first frame
   double first_bytes_ = 0;

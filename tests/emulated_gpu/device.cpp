@@ -82,6 +82,15 @@ Report* report = nullptr;  // here, and not in Device: the child has no heap
 
 void print_times();
 
+// pieces: first byte, bytes.
+bool lies_in_one_of(const std::map<char*, size_t>& pieces, const void* p, size_t n) {
+  const char* at = static_cast<const char*>(p);
+  auto it = pieces.upper_bound(const_cast<char*>(at));
+  if (it == pieces.begin()) return false;
+  --it;
+  return at + n <= it->first + it->second;
+}
+
 struct Device {
   std::recursive_mutex lock;
   char* arena = nullptr;  // addresses of the device: not to be read or written here
@@ -119,22 +128,10 @@ struct Device {
     total = static_cast<size_t>(mib ? std::atol(mib) : 4096) << 20;
   }
   char* reached(const void* p) const { return bytes + (static_cast<const char*>(p) - arena); }
-  // The whole range lies in one allocation.
-  bool holds(const void* p, size_t bytes) const {
-    const char* at = static_cast<const char*>(p);
-    auto it = allocated.upper_bound(const_cast<char*>(at));
-    if (it == allocated.begin()) return false;
-    --it;
-    return at + bytes <= it->first + it->second;
-  }
+  // The whole range lies in one allocation, of the device or of page-locked memory.
+  bool holds(const void* p, size_t n) const { return lies_in_one_of(allocated, p, n); }
+  bool is_page_locked(const void* p, size_t n) const { return lies_in_one_of(page_locked, p, n); }
   bool in_arena(const void* p) const { return p >= arena && p < arena + arena_bytes; }
-  bool is_page_locked(const void* p, size_t bytes) const {
-    const char* at = static_cast<const char*>(p);
-    auto it = page_locked.upper_bound(const_cast<char*>(at));
-    if (it == page_locked.begin()) return false;
-    --it;
-    return at + bytes <= it->first + it->second;
-  }
 };
 
 Device& device() {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "host/run_summary.hpp"
@@ -17,13 +18,46 @@ std::string track_of(const TimelineEvent& e) {
   return e.frame < 0 ? "write" : e.stage;
 }
 
-std::vector<std::string> tracks_of(const std::vector<TimelineEvent>& events) {
-  std::vector<std::string> tracks;
-  for (const char* name : {"read", "compute", "write"})
-    if (std::any_of(events.begin(), events.end(), [&](const auto& e) { return track_of(e) == name; }))
-      tracks.emplace_back(name);
-  return tracks;
-}
+// The rows of a timeline: one for each stage, more where frames are in the same stage at the same time (two
+// on a GPU). The parts of a stage are in the row of their frame.
+class Rows {
+ public:
+  // The events are those of a Timeline: by start.
+  explicit Rows(const std::vector<TimelineEvent>& events) : row_(events.size()) {
+    for (const char* track : {"read", "compute", "write"}) {
+      std::vector<double> free_at;  // each row's
+      std::map<int64_t, size_t> row_of_frame;
+      for (size_t i = 0; i < events.size(); ++i) {
+        const TimelineEvent& e = events[i];
+        if (!e.part_of.empty() || track_of(e) != track) continue;
+        const auto row = std::find_if(free_at.begin(), free_at.end(), [&](double t) { return t <= e.start; });
+        row_[i] = names_.size() + static_cast<size_t>(row - free_at.begin());
+        if (row == free_at.end())
+          free_at.push_back(e.stop);
+        else
+          *row = e.stop;
+        row_of_frame[e.frame] = row_[i];
+      }
+      bool any = !free_at.empty();
+      for (size_t i = 0; i < events.size(); ++i) {
+        if (events[i].part_of != track) continue;
+        any = true;
+        const auto known = row_of_frame.find(events[i].frame);
+        row_[i] = known == row_of_frame.end() ? names_.size() : known->second;
+      }
+      names_.insert(names_.end(), std::max<size_t>(free_at.size(), any ? 1 : 0), track);
+    }
+  }
+
+  // Of each row, the stage.
+  const std::vector<std::string>& names() const { return names_; }
+  // Of the event with this place in the list.
+  size_t of(size_t event) const { return row_[event]; }
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<size_t> row_;
+};
 
 double end_of(const std::vector<TimelineEvent>& events) {
   double end = 0;
@@ -52,13 +86,15 @@ std::string timeline_text(const std::vector<TimelineEvent>& events, int columns)
   if (end <= 0) return "";
   const double width = end / columns;
   std::string text;
-  for (const std::string& track : tracks_of(events)) {
+  const Rows rows(events);
+  for (size_t r = 0; r < rows.names().size(); ++r) {
     std::string row(static_cast<size_t>(columns), '.');
     for (size_t c = 0; c < row.size(); ++c) {
       const double lo = static_cast<double>(c) * width, hi = lo + width;
       double most = 0.25 * width, waited = width;
-      for (const TimelineEvent& e : events) {
-        if (!e.part_of.empty() || track_of(e) != track) continue;
+      for (size_t i = 0; i < events.size(); ++i) {
+        const TimelineEvent& e = events[i];
+        if (!e.part_of.empty() || rows.of(i) != r) continue;
         const double inside = std::min(hi, e.stop) - std::max(lo, e.start);
         if (inside <= 0) continue;
         waited -= inside;
@@ -66,7 +102,7 @@ std::string timeline_text(const std::vector<TimelineEvent>& events, int columns)
       }
       if (waited > 0.75 * width) row[c] = '.';
     }
-    text += fmt::format("{:<9}{}\n", track, row);
+    text += fmt::format("{:<9}{}\n", rows.names()[r], row);
   }
   return text + fmt::format("{:<9}0{:>{}}\n", "", seconds_text(end), columns - 1);
 }
@@ -77,19 +113,20 @@ std::string timelines_svg(const std::vector<std::pair<std::string, std::vector<T
   double top = 0;
   for (const auto& [title, events] : timelines) {
     const double end = std::max(end_of(events), 1e-9);
-    // Every stage, and its parts below it, in the order in which they first ran.
-    std::vector<std::pair<std::string, std::string>> rows;  // stage, part
-    for (const std::string& track : tracks_of(events)) {
-      rows.emplace_back(track, "");
-      for (const TimelineEvent& e : events)
-        if (e.part_of == track &&
-            std::find(rows.begin(), rows.end(), std::pair(track, e.stage)) == rows.end())
-          rows.emplace_back(track, e.stage);
+    // Every row of a stage, and one for each of its parts below it, in the order in which they first ran.
+    const Rows rows(events);
+    std::vector<std::pair<size_t, std::string>> lines;  // row, part
+    for (size_t r = 0; r < rows.names().size(); ++r) {
+      lines.emplace_back(r, "");
+      for (size_t i = 0; i < events.size(); ++i)
+        if (!events[i].part_of.empty() && rows.of(i) == r &&
+            std::find(lines.begin(), lines.end(), std::pair(r, events[i].stage)) == lines.end())
+          lines.emplace_back(r, events[i].stage);
     }
     body += fmt::format("<text x=\"{}\" y=\"{:.1f}\" font-size=\"15\">{}</text>\n", left, top + 24,
                         escaped(title));
     top += 40;
-    const double bottom = top + row_height * static_cast<double>(rows.size());
+    const double bottom = top + row_height * static_cast<double>(lines.size());
     const auto x_of = [&](double seconds) { return left + plot_width * seconds / end; };
     const double decade = std::pow(10, std::floor(std::log10(end)));
     const double step = end / decade > 5 ? decade : end / decade > 2 ? decade / 2 : decade / 5;
@@ -98,12 +135,13 @@ std::string timelines_svg(const std::vector<std::pair<std::string, std::vector<T
           "<line x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{0:.1f}\" y2=\"{2:.1f}\" stroke=\"#ddd\"/>\n"
           "<text x=\"{0:.1f}\" y=\"{3:.1f}\" text-anchor=\"middle\">{4:.3g} s</text>\n",
           x_of(k * step), top, bottom, bottom + 18, k * step);
-    for (const auto& [track, part] : rows) {
+    for (const auto& [r, part] : lines) {
       body += fmt::format("<text x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\"{}>{}</text>\n", left - 8, top + 15,
-                          part.empty() ? " font-weight=\"bold\"" : "", escaped(part.empty() ? track : part));
-      for (const TimelineEvent& e : events) {
-        if (track_of(e) != track ||
-            (part.empty() ? !e.part_of.empty() : e.part_of.empty() || e.stage != part))
+                          part.empty() ? " font-weight=\"bold\"" : "",
+                          escaped(part.empty() ? rows.names()[r] : part));
+      for (size_t i = 0; i < events.size(); ++i) {
+        const TimelineEvent& e = events[i];
+        if (rows.of(i) != r || (part.empty() ? !e.part_of.empty() : e.part_of.empty() || e.stage != part))
           continue;
         const std::string color =
             e.frame < 0 ? "#999" : fmt::format("hsl({},60%,{}%)", e.frame * 47 % 360, part.empty() ? 50 : 70);
@@ -127,24 +165,18 @@ std::string timelines_svg(const std::vector<std::pair<std::string, std::vector<T
 
 std::string timeline_trace(const std::vector<TimelineEvent>& events) {
   using json = nlohmann::ordered_json;
-  const std::vector<std::string> tracks = tracks_of(events);
-  const auto number = [&](const std::string& track) {
-    return std::find(tracks.begin(), tracks.end(), track) - tracks.begin() + 1;
-  };
+  const Rows rows(events);
   json list = json::array();
-  for (const std::string& track : tracks)
+  for (size_t r = 0; r < rows.names().size(); ++r)
     list.push_back({{"name", "thread_name"},
                     {"ph", "M"},
                     {"pid", 1},
-                    {"tid", number(track)},
-                    {"args", {{"name", track}}}});
-  for (const TimelineEvent& e : events) {
-    json event = {{"name", e.stage},
-                  {"ph", "X"},
-                  {"pid", 1},
-                  {"tid", number(track_of(e))},
-                  {"ts", 1e6 * e.start},
-                  {"dur", 1e6 * (e.stop - e.start)}};
+                    {"tid", r + 1},
+                    {"args", {{"name", rows.names()[r]}}}});
+  for (size_t i = 0; i < events.size(); ++i) {
+    const TimelineEvent& e = events[i];
+    json event = {{"name", e.stage},       {"ph", "X"},           {"pid", 1},
+                  {"tid", rows.of(i) + 1}, {"ts", 1e6 * e.start}, {"dur", 1e6 * (e.stop - e.start)}};
     if (e.frame >= 0) event["args"] = {{"frame", e.frame}};
     list.push_back(std::move(event));
   }

@@ -13,9 +13,9 @@ namespace grainfield {
 // Seconds that the stage was at work; parts of a stage by their own name.
 double busy_seconds(const std::vector<TimelineEvent>& events, std::string_view stage);
 
-// A row for every stage, a column for every piece of the time: the last digit of the frame that has most of
-// it,
-// '#' where that is none, '.' where the stage waits.
+// A row for every stage (more where frames are in it at the same time, here and below), a column for every
+// piece of the time: the last digit of the frame that has most of it, '#' where that is none, '.' where the
+// stage waits.
 std::string timeline_text(const std::vector<TimelineEvent>& events, int columns = 96);
 
 // Bars over time, a row for every stage and its parts, a color for every frame; one picture below the other,

@@ -14,17 +14,18 @@
 namespace grainfield {
 
 void expect_address_space(size_t bytes, const std::string& what) {
+  // Without a limit there is room; to try would take the lock of the whole address space.
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
   void* const there = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (there != MAP_FAILED) {
     munmap(there, bytes);
     return;
   }
-  rlimit limit{};
-  const bool limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
-  throw ResourceError(fmt::format(
-      "not enough memory: {} MiB for {} cannot be mapped{}", bytes >> 20, what,
-      limited ? fmt::format("; the limit of address space (ulimit -v) is {} MiB", limit.rlim_cur >> 20)
-              : ""));
+  throw ResourceError(
+      fmt::format("not enough memory: {} MiB for {} cannot be mapped; the limit of address space (ulimit -v) "
+                  "is {} MiB",
+                  bytes >> 20, what, limit.rlim_cur >> 20));
 }
 
 void expect_threads(int workers) {

@@ -25,6 +25,12 @@ namespace {
 // Before anything has been measured: bytes per atom that a frame may take to compute without being cut.
 constexpr double guessed_bytes_per_atom = 1500;
 
+// Small frames take turns of uneven length: some may wait before and behind compute(), so that no stage waits
+// for a slow turn of another. More than one in each place only while they take no more than this in all,
+// about what caches hold: from memory, the next stage would take longer.
+constexpr int64_t most_waiting = 4;
+constexpr double waiting_bytes = 32e6;
+
 constexpr int64_t most_bad_notes = 100;
 
 // What the reader met.
@@ -230,6 +236,7 @@ class Run {
             if (got == Got::frame && wanted && !kept) {
               any_ = true;
               note_time("read", index, begun);
+              if (next.frame->n_atoms() > read_ahead_atoms_ && !read_one_at_a_time()) throw Cancelled();
               if (!frames_read_.push(std::move(next))) throw Cancelled();
             } else {
               pool_.put(std::move(next.frame));
@@ -257,6 +264,14 @@ class Run {
       fail(std::current_exception());
     }
     frames_read_.close();
+  }
+
+  // After a frame larger than those that are read ahead: waits until it is the only one. False once
+  // cancelled.
+  bool read_one_at_a_time() {
+    for (; read_ahead_ > 1; --read_ahead_)
+      if (!may_read_.take()) return false;
+    return true;
   }
 
   // Of a stage that ends now.
@@ -436,14 +451,27 @@ class Run {
     const auto frame_bytes = static_cast<double>(bytes_of(*next->frame));
     const double per_atom = results_per_atom_;
     const double result_bytes = n * (per_atom > 0 ? per_atom : 16.0 * analyzer_.n_fields()) + n * 12;
-    const double others = (1 + n_lanes_) * (frame_bytes + result_bytes);
     double alone = frame_bytes + result_bytes;  // on a GPU, all else is in its memory
     if (!analyzer_.run().exec.on_gpu())
       alone += n * std::max(guessed_bytes_per_atom, analyzer_.bytes_per_atom());
-    next->overlap = alone + others <= limit;
-    next->others = next->overlap ? static_cast<int64_t>(others) : 0;
-    if (!in_writer_.wait_at_most(next->overlap ? 1 : 0)) throw Cancelled();
+    // Others in memory: `waiting` before and as many behind, and one in the other lane.
+    const auto others = [&](int64_t waiting) {
+      return static_cast<double>(2 * waiting + n_lanes_ - 1) * (frame_bytes + result_bytes);
+    };
+    int64_t waiting = 1;
+    while (next->number > 0 && waiting < most_waiting && others(waiting + 1) <= waiting_bytes &&
+           alone + others(waiting + 1) <= limit)
+      ++waiting;
+    next->overlap = alone + others(waiting) <= limit;
+    next->others = static_cast<int64_t>(next->overlap ? others(waiting)
+                                                      : static_cast<double>(read_ahead_ - 1) * frame_bytes);
+    if (!in_writer_.wait_at_most(next->overlap ? waiting : 0)) throw Cancelled();
     if (next->number == 0) first_overlaps_ = next->overlap;
+    if (next->number == 1 && waiting > 1) {  // the first frame told how large results are
+      read_ahead_atoms_ = next->frame->n_atoms();
+      read_ahead_ = waiting;
+      may_read_.add(waiting - 1);
+    }
     if (next->overlap) {
       may_read_.add(1);
     } else {
@@ -500,10 +528,12 @@ class Run {
   RunWatch& watch_;
   RunReport report_;
 
-  BoundedQueue<ReadFrame> frames_read_{1};
-  BoundedQueue<WriteTask> to_write_{2};
+  BoundedQueue<ReadFrame> frames_read_{most_waiting};
+  BoundedQueue<WriteTask> to_write_{most_waiting + 1};
   FramePool pool_;
-  Gate may_read_{1};         // frames that the reader may still begin
+  Gate may_read_{1};  // frames that the reader may still begin
+  // So many frames, of at most so many atoms, may be read before they are computed.
+  std::atomic<int64_t> read_ahead_{1}, read_ahead_atoms_{0};
   Gate in_writer_{0};        // frames that are written or wait for it
   std::mutex writer_mutex_;  // the reader asks it about frames while the writer works
   std::promise<const ResultsWriter*> writer_promise_;

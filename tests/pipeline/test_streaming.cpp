@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <map>
@@ -140,6 +141,108 @@ TEST(Timeline, StagesOverlap) {
   // Memory for one frame: the stages take turns, and the same test would fail.
   const double serial = busy(sleepy_run(4, 16'000, &seconds));
   EXPECT_GT(seconds, 0.95 * serial);
+}
+
+// Begins to read, and what of it a slow analysis and a slow writer saw.
+struct Progress {
+  std::atomic<int64_t> begun{0}, computed{0};
+  std::vector<int64_t> begun_while_computing, computed_while_writing;
+};
+Progress* progress = nullptr;
+
+class FakeWatch final : public Analysis {
+ public:
+  FakeWatch(const Parameters&, const RunContext&) {}
+  static AnalysisInfo info() { return {"fake-watch", "Looks at the reader. For tests.", {}, {}, {}}; }
+  void begin(FrameContext&) override {
+    std::this_thread::sleep_for(nap);
+    progress->begun_while_computing.push_back(progress->begun);
+    ++progress->computed;
+  }
+};
+
+// Small frames, then large ones.
+class WatchedReader final : public Reader {
+ public:
+  WatchedReader(int64_t n_small, int64_t n_large) : small_(n_small, 0, -1, 4), large_(n_large, 100, -1, 6) {}
+  std::string format() const override { return "fake"; }
+  std::string file() const override { return "fake.dump"; }
+  bool next(Frame& frame) override {
+    ++progress->begun;
+    return small_.next(frame) || large_.next(frame);
+  }
+  bool skip() override { return small_.skip() || large_.skip(); }
+
+ private:
+  FakeReader small_, large_;
+};
+
+class WatchingWriter final : public ResultsWriter {
+ public:
+  explicit WatchingWriter(milliseconds nap) : nap_(nap) {}
+  bool has_frame(int64_t) const override { return false; }
+  std::vector<KeptFrame> kept_frames() const override { return {}; }
+  void write(const Frame&, const FrameResults&) override {
+    std::this_thread::sleep_for(nap_);
+    progress->computed_while_writing.push_back(progress->computed);
+  }
+  void begin_grid(int64_t, const GridShape&) override {}
+  void write_planes(int64_t, int64_t, const double*) override {}
+  void end_grid() override {}
+  void close() override {}
+
+ private:
+  milliseconds nap_;
+};
+
+void watched_run(Progress& seen, int64_t n_small, int64_t n_large, milliseconds write_nap) {
+  static const std::vector<AnalysisEntry> entries{{FakeWatch::info(), make_fake<FakeWatch>}};
+  progress = &seen;
+  RunContext run;
+  run.memory_limit = int64_t{1} << 30;
+  Analyzer analyzer({{"fake-watch", {}}}, run, entries);
+  PipelineOptions options;
+  options.inputs = {"a"};
+  options.open = [=](const std::string&) { return std::make_unique<WatchedReader>(n_small, n_large); };
+  options.make_writer = [=] { return std::make_unique<WatchingWriter>(write_nap); };
+  RunWatch watch;
+  EXPECT_EQ(run_pipeline(options, analyzer, watch).frames_computed, n_small + n_large);
+}
+
+// Up to four small frames wait to be computed, and four to be written.
+TEST(Pipeline, SmallFramesWaitBetweenStages) {
+  Progress seen;
+  watched_run(seen, 12, 0, milliseconds{1});
+  int64_t most = 0;
+  for (int64_t k = 0; k < 12; ++k) {
+    const int64_t ahead = seen.begun_while_computing[static_cast<size_t>(k)] - (k + 1);
+    EXPECT_LE(ahead, k == 0 ? 1 : 4) << "frame " << k;
+    most = std::max(most, ahead);
+  }
+  EXPECT_EQ(most, 4);
+  Progress slow_writer;
+  watched_run(slow_writer, 12, 0, 3 * nap);
+  most = 0;
+  for (int64_t k = 0; k < 12; ++k) {
+    const int64_t behind = slow_writer.computed_while_writing[static_cast<size_t>(k)] - (k + 1);
+    EXPECT_LE(behind, 4 + 1) << "frame " << k;  // and one that is done, but for its place
+    most = std::max(most, behind);
+  }
+  EXPECT_GE(most, 4);
+}
+
+// Memory was found for small frames only: the first large one waits until it is alone, those behind it come
+// one at a time.
+TEST(Pipeline, LargeFramesAreNotReadAhead) {
+  Progress seen;
+  watched_run(seen, 8, 6, milliseconds{1});
+  int64_t most = 0;
+  for (int64_t k = 0; k < 14; ++k) {
+    const int64_t begun = seen.begun_while_computing[static_cast<size_t>(k)];
+    EXPECT_LE(begun, std::max<int64_t>(9, k + 2)) << "frame " << k;
+    most = std::max(most, begun - (k + 1));
+  }
+  EXPECT_EQ(most, 4);  // the last of them large
 }
 
 // As on a GPU: frames 0 and 1 are computed at the same time, frame 2 when the first of them is done.

@@ -151,11 +151,13 @@ SlabPlan uncut_plan(const Frame& frame, const Needs& needs, const Prices& price)
   return plan;
 }
 
-// Longest of the directions that may be cut: cuts have the least area; -1 where none may be.
+// Longest of the directions that may be cut: cuts have the least area; -1 where none may be. Of equal ones
+// the last: rows of cells run along the first, and stay whole.
 int longest(const Box& box, const std::array<bool, 3>& allowed) {
   int axis = -1;
   for (int k = 0; k < 3; ++k)
-    if (allowed[static_cast<size_t>(k)] && (axis < 0 || box.height(k) > box.height(axis))) axis = k;
+    if (allowed[static_cast<size_t>(k)] && (axis < 0 || box.height(k) > (1 - 1e-6) * box.height(axis)))
+      axis = k;
   return axis;
 }
 

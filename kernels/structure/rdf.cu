@@ -25,14 +25,21 @@ constexpr int lanes = 4;  // copies of a histogram in turn: adds to one bin in a
 // too, with the same bits of its distance. The lower of the two slabs counts it for both.
 enum class GhostPairs : uint8_t { once, twice, never };
 
-std::vector<GhostPairs> ghost_pairs_of(const Frame& frame, const SlabContext& slab) {
+// Of every ghost, and where ghosts of another kind begin behind it.
+struct GhostKinds {
+  std::vector<GhostPairs> pairs;
+  std::vector<int32_t> end;
+};
+
+GhostKinds ghost_kinds_of(const Frame& frame, const SlabContext& slab) {
   const BatchView batch = slab.batch.view();
   const CellGrid& grid = slab.batch.cells().grids[0];
   const int64_t* source = slab.batch.source().data;
   const int axis = slab.slab.axis;
-  std::vector<GhostPairs> kind(static_cast<size_t>(batch.n_total - batch.n_local));
+  GhostKinds kinds{std::vector<GhostPairs>(static_cast<size_t>(batch.n_total - batch.n_local)),
+                   std::vector<int32_t>(static_cast<size_t>(batch.n_total - batch.n_local))};
   parallel_for(
-      slab.batch.exec().threads, static_cast<int64_t>(kind.size()),
+      slab.batch.exec().threads, static_cast<int64_t>(kinds.pairs.size()),
       [&](int64_t k) {
         const int64_t ghost = batch.n_local + k;
         const Vec3 r = frame.position[static_cast<size_t>(source[ghost])];
@@ -40,19 +47,28 @@ std::vector<GhostPairs> ghost_pairs_of(const Frame& frame, const SlabContext& sl
         Vec3 fraction;
         const Vec3 own = images.own_place(grid.box, &fraction), here = batch.position(ghost);
         if (own.x != here.x || own.y != here.y || own.z != here.z) return;
-        kind[static_cast<size_t>(k)] = fraction[axis] >= grid.hi[axis]  ? GhostPairs::twice
-                                       : fraction[axis] < grid.lo[axis] ? GhostPairs::never
-                                                                        : GhostPairs::once;
+        kinds.pairs[static_cast<size_t>(k)] = fraction[axis] >= grid.hi[axis]  ? GhostPairs::twice
+                                              : fraction[axis] < grid.lo[axis] ? GhostPairs::never
+                                                                               : GhostPairs::once;
       },
       8192);
-  return kind;
+  for (size_t k = kinds.pairs.size(); k-- > 0;)
+    kinds.end[k] = k + 1 < kinds.pairs.size() && kinds.pairs[k] == kinds.pairs[k + 1]
+                       ? kinds.end[k + 1]
+                       : static_cast<int32_t>(k + 1);
+  return kinds;
 }
 
 // What a worker gathers and counts. Candidates: local atoms, sorted by their index, then ghosts.
 struct RdfWorker {
+  struct Run {  // atoms begin, begin + 1, ... from candidate `at` on
+    int32_t begin;
+    int64_t at;
+  };
   std::vector<double> x, y, z;
-  std::vector<int32_t> index, type, bin;
-  int64_t n_local = 0, n_twice = 0, n = 0;  // ends of the local atoms, of the pairs that count twice, of all
+  std::vector<int32_t> type, bin;
+  std::vector<Run> runs;                                 // of the local atoms, ascending
+  int64_t n_twice = 0, n = 0;                            // ends of the pairs that count twice, of all
   std::vector<std::pair<int32_t, int32_t>> ghosts_once;  // runs of them that wait for those that count twice
   std::vector<uint64_t> twice, once;  // [lanes][n_pairs][n_bins + 1]; the last bin: out of range
 };
@@ -83,10 +99,9 @@ void add_bins(const RdfWorker& worker, const RdfParams& params, int32_t a, int64
   }
 }
 
-// `kind` of every ghost; empty: all once.
+// Null: every ghost counts once.
 void count_pairs_in_blocks(const Exec& exec, const BatchView& batch, const CellView& cells,
-                           const RdfParams& params, const std::vector<GhostPairs>& kind,
-                           std::vector<int64_t>& counts) {
+                           const RdfParams& params, const GhostKinds* kinds, std::vector<int64_t>& counts) {
   const int64_t row = params.n_bins + 1;
   const double inverse_width = 1 / params.width();
   const double radius = params.range * (1 + 1e-9) + 1e-9;  // rounding must not cost a pair at the edge
@@ -119,6 +134,17 @@ void count_pairs_in_blocks(const Exec& exec, const BatchView& batch, const CellV
         const double cells = std::ceil(std::sqrt(std::max(0.0, left_sq)) / width[0]);
         reach_a.push_back(left_sq < 0 ? -1 : static_cast<int32_t>(std::min<double>(reach[0], cells)));
       }
+    // Layers of cells along c with ghosts that count.
+    std::vector<bool> any_ghosts(static_cast<size_t>(grid.total(2)));
+    for (int32_t c = 0; c < grid.total(2); ++c) {
+      const int64_t first = grid.index(0, 0, c),
+                    cells_of_layer = static_cast<int64_t>(grid.total(0)) * grid.total(1);
+      const int32_t begin = cells.ghost_first[first], end = cells.ghost_first[first + cells_of_layer];
+      const bool none_counts = kinds && begin < end &&
+                               kinds->pairs[static_cast<size_t>(begin)] == GhostPairs::never &&
+                               kinds->end[static_cast<size_t>(begin)] >= end;
+      any_ghosts[static_cast<size_t>(c)] = begin < end && !none_counts;
+    }
     const int64_t blocks = static_cast<int64_t>(n_blocks[0]) * n_blocks[1] * n_blocks[2];
     parallel_chunks(exec.threads, blocks, 8, [&](int64_t begin_block, int64_t end_block, int which) {
       RdfWorker& w = workers[static_cast<size_t>(which)];
@@ -144,8 +170,16 @@ void count_pairs_in_blocks(const Exec& exec, const BatchView& batch, const CellV
             high[k] = std::min({grid.total(k) - 1, last[k] + reach[k],
                                 of_ghosts ? grid.total(k) : grid.halo[k] + grid.n[k]});
           }
-          for (int32_t c = low[2]; c <= high[2]; ++c)
-            for (int32_t b = low[1]; b <= high[1]; ++b) {
+          if (!of_ghosts) low[2] = first[2];  // rows before the block's first hold lower atoms only
+          const bool inner_along_a = inner(0, low[0], high[0]);
+          for (int32_t c = low[2]; c <= high[2]; ++c) {
+            if (of_ghosts && !any_ghosts[static_cast<size_t>(c)]) continue;
+            const bool skips_inner = of_ghosts && inner_along_a && inner(2, c, c);
+            for (int32_t b = of_ghosts || c > first[2] ? low[1] : first[1]; b <= high[1]; ++b) {
+              if (skips_inner && inner(1, b, b)) {
+                b = grid.halo[1] + grid.n[1] - 2;  // the last one
+                continue;
+              }
               const int32_t gap_b = std::max({0, first[1] - b - 1, b - last[1] - 1});
               const int32_t gap_c = std::max({0, first[2] - c - 1, c - last[2] - 1});
               const int32_t beyond = reach_a[static_cast<size_t>(gap_c * (gaps[0] + 1) + gap_b)];
@@ -157,6 +191,7 @@ void count_pairs_in_blocks(const Exec& exec, const BatchView& batch, const CellV
               const int32_t from = starts[cell + from_a], to = starts[cell + to_a + 1];
               if (from < to) visit(from, to);
             }
+          }
         };
         auto for_each_row = [&](auto&& visit) {
           for (int32_t c = first[2]; c <= last[2]; ++c)
@@ -175,18 +210,20 @@ void count_pairs_in_blocks(const Exec& exec, const BatchView& batch, const CellV
           const auto size = static_cast<size_t>(w.n + end - begin);
           if (w.x.size() < size) {
             for (auto* v : {&w.x, &w.y, &w.z}) v->resize(2 * size);
-            for (auto* v : {&w.index, &w.type, &w.bin}) v->resize(2 * size);
+            for (auto* v : {&w.type, &w.bin}) v->resize(2 * size);
           }
           std::copy(batch.x + begin, batch.x + end, w.x.data() + w.n);
           std::copy(batch.y + begin, batch.y + end, w.y.data() + w.n);
           std::copy(batch.z + begin, batch.z + end, w.z.data() + w.n);
-          std::copy(batch.type + begin, batch.type + end, w.type.data() + w.n);
-          for (int32_t j = begin; j < end; ++j) w.index[static_cast<size_t>(w.n++)] = j;
+          if (params.n_types > 1) std::copy(batch.type + begin, batch.type + end, w.type.data() + w.n);
+          w.n += end - begin;
         };
+        w.runs.clear();
         for_each_run(cells.own_first, [&](int32_t begin, int32_t end) {
-          if (end > lowest) gather(std::max(begin, lowest), end);
+          if (end <= lowest) return;
+          w.runs.push_back({std::max(begin, lowest), w.n});
+          gather(std::max(begin, lowest), end);
         });
-        w.n_local = w.n;
         bool meets_ghosts = false;
         for (int k = 0; k < 3; ++k)
           meets_ghosts = meets_ghosts || first[k] - reach[k] < grid.halo[k] ||
@@ -194,13 +231,13 @@ void count_pairs_in_blocks(const Exec& exec, const BatchView& batch, const CellV
         w.ghosts_once.clear();
         if (meets_ghosts)
           for_each_run(cells.ghost_first, [&](int32_t begin, int32_t end) {
-            if (kind.empty()) {
+            if (!kinds) {
               w.ghosts_once.emplace_back(begin, end);
               return;
             }
-            for (int32_t from = begin, to; from < end; from = to) {  // runs of one kind
-              const GhostPairs pairs = kind[static_cast<size_t>(from)];
-              for (to = from + 1; to < end && kind[static_cast<size_t>(to)] == pairs;) ++to;
+            for (int32_t from = begin, to; from < end; from = to) {
+              const GhostPairs pairs = kinds->pairs[static_cast<size_t>(from)];
+              to = std::min(end, kinds->end[static_cast<size_t>(from)]);
               if (pairs == GhostPairs::twice) gather(batch.n_local + from, batch.n_local + to);
               if (pairs == GhostPairs::once) w.ghosts_once.emplace_back(from, to);
             }
@@ -208,9 +245,12 @@ void count_pairs_in_blocks(const Exec& exec, const BatchView& batch, const CellV
         w.n_twice = w.n;
         for (const auto& [begin, end] : w.ghosts_once) gather(batch.n_local + begin, batch.n_local + end);
         for_each_row([&](int32_t begin, int32_t end) {
+          if (begin == end) return;
+          const RdfWorker::Run& run =  // a row of the block lies in one of them
+              *std::prev(std::upper_bound(w.runs.begin(), w.runs.end(), begin,
+                                          [](int32_t i, const RdfWorker::Run& r) { return i < r.begin; }));
           for (int32_t i = begin; i < end; ++i) {
-            const int64_t after =
-                std::upper_bound(w.index.data(), w.index.data() + w.n_local, i) - w.index.data();
+            const int64_t after = run.at + (i - run.begin) + 1;
             find_bins(w.x.data(), w.y.data(), w.z.data(), after, w.n, batch.position(i), inverse_width,
                       params.n_bins, w.bin.data());
             add_bins(w, params, batch.type[i], after, w.n_twice, w.twice);
@@ -238,7 +278,7 @@ void count_pairs(const Batch& batch, const RdfParams& params, std::vector<int64_
   const auto size = static_cast<int64_t>(params.n_pairs()) * params.n_bins;
   counts.resize(static_cast<size_t>(size));
   if (!exec.on_gpu() && !exec.plain)
-    return count_pairs_in_blocks(exec, batch.view(), batch.cells(), params, {}, counts);
+    return count_pairs_in_blocks(exec, batch.view(), batch.cells(), params, nullptr, counts);
   Buffer<unsigned long long> copies(exec, size * RdfKernel::copies, "pair counts");
   copies.zero();
   for_each(exec, batch.n_local(), RdfKernel{batch.view(), batch.cells(), params, copies.data()});
@@ -253,8 +293,8 @@ void count_pairs_of_slab(const Frame& frame, const SlabContext& slab, const RdfP
                          std::vector<int64_t>& counts) {
   const Exec& exec = slab.batch.exec();
   if (slab.slab.axis < 0 || exec.on_gpu() || exec.plain) return count_pairs(slab.batch, params, counts);
-  count_pairs_in_blocks(exec, slab.batch.view(), slab.batch.cells(), params, ghost_pairs_of(frame, slab),
-                        counts);
+  const GhostKinds kinds = ghost_kinds_of(frame, slab);
+  count_pairs_in_blocks(exec, slab.batch.view(), slab.batch.cells(), params, &kinds, counts);
 }
 
 }  // namespace
@@ -277,7 +317,7 @@ Needs rdf_needs(const RdfParams& params, const Exec& exec) {
   Needs needs;
   needs.reach = params.range;
   const bool copies = exec.on_gpu() || exec.plain;
-  needs.bytes_per_ghost = copies ? 0 : sizeof(GhostPairs);
+  needs.bytes_per_ghost = copies ? 0 : sizeof(GhostPairs) + sizeof(int32_t);
   needs.bytes = static_cast<int64_t>(params.n_pairs()) * (params.n_bins + 1) * 8 *
                 (copies ? RdfKernel::copies : 2 * lanes * std::max(1, exec.threads));
   return needs;

@@ -153,6 +153,7 @@ class Run {
     counting_ends_ = true;
     if (counter.joinable()) counter.join();
     analyzer_.record(nullptr);
+    if (second_) second_->record(nullptr);
     if (error_) std::rethrow_exception(error_);
     report_.frames_kept = frames_kept_;
     report_.interrupted = !complete_;
@@ -381,6 +382,7 @@ class Run {
       // The first frame tells what a frame takes.
       if (compute_next(analyzer_)) {
         second_ = second_lane();
+        if (second_) second_->record(options_.timeline);
         if (second_) other = std::thread([this] { compute_lane(*second_); });
         compute_lane(analyzer_);
       }

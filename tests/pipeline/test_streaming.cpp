@@ -7,6 +7,7 @@
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 
 #include "host/bench_inputs.hpp"
@@ -317,6 +318,7 @@ TEST(Timeline, IsWrittenForTraceViewers) {
   const json trace = json::parse(read_file(folder.file("t.json")));
   std::map<int, std::string> tracks;
   std::map<std::string, int> count;
+  std::map<std::string, std::set<int>> frames;
   std::map<int, double> free_at;  // where the events that are no parts end
   for (const json& e : trace.at("traceEvents")) {
     if (e.at("ph") == "M") {
@@ -330,6 +332,7 @@ TEST(Timeline, IsWrittenForTraceViewers) {
     EXPECT_GE(duration, 0);
     const std::string name = e.at("name"), track = tracks.at(e.at("tid"));
     ++count[track + "/" + name];
+    if (e.contains("args")) frames[track + "/" + name].insert(e.at("args").at("frame").get<int>());
     if (name == "read" || name == "compute" || name == "write") {
       EXPECT_EQ(name, track);
       EXPECT_TRUE(e.at("args").at("frame").is_number());
@@ -344,7 +347,7 @@ TEST(Timeline, IsWrittenForTraceViewers) {
   for (const char* name : {"read/read", "compute/compute", "write/write"}) EXPECT_EQ(count[name], 3) << name;
   EXPECT_EQ(count["write/hash inputs, open results"], 1);
   for (const char* part : {"compute/coordination", "compute/rdf", "compute/ghosts, cells and lists"})
-    EXPECT_GE(count[part], 3) << part;
+    EXPECT_EQ(frames[part], (std::set<int>{0, 1, 2})) << part;
   const auto bad = grainfield::test::grainfield("analyze " + input + " --compute rdf -o " +
                                                 folder.file("b.h5") + " --timeline /nowhere/t.json");
   EXPECT_EQ(bad.code, 4);
@@ -409,6 +412,28 @@ TEST(BenchStreaming, ReportsStagesAndCuts) {
   size_t bars = 0;
   for (size_t at = svg.find("<rect"); at != std::string::npos; at = svg.find("<rect", at + 1)) ++bars;
   EXPECT_EQ(bars, 1 + s.at("timeline").size());  // and the background
+}
+
+TEST(LongBenchStreaming, EveryCaseRuns) {
+  const TempFolder folder;
+  const auto done = grainfield::test::grainfield(
+      "bench --device cpu --threads 1 --repeats 1 --sizes 500 --filter '^(stream_|cut_)' -o " +
+      folder.file("a.json"));
+  ASSERT_EQ(done.code, 0) << done.err;
+  const json report = json::parse(read_file(folder.file("a.json")));
+  std::set<std::string> cases;
+  for (const json& s : report.at("streaming")) {
+    EXPECT_GT(s.at("over_slowest").get<double>(), 0.3) << s.at("case");
+    cases.insert(s.at("case"));
+  }
+  for (const json& c : report.at("cut")) {
+    EXPECT_GT(c.at("uncut").at("wall_s").get<double>(), 0) << c.at("case");
+    EXPECT_NE(c.contains("wall_ratio"), c.contains("why")) << c.at("case");  // too small to cut, or cut
+    cases.insert(c.at("case"));
+  }
+  EXPECT_EQ(cases, (std::set<std::string>{"stream_read", "stream_compute", "stream_write", "cut_density",
+                                          "cut_coordination", "cut_rdf", "cut_voronoi", "cut_sfd",
+                                          "cut_structure", "cut_eam", "cut_mtp"}));
 }
 
 // Two boundaries across a long cell: layers that lost part of their atoms.

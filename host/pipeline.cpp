@@ -153,7 +153,6 @@ class Run {
     counting_ends_ = true;
     if (counter.joinable()) counter.join();
     analyzer_.record(nullptr);
-    if (second_) second_->record(nullptr);
     if (error_) std::rethrow_exception(error_);
     report_.frames_kept = frames_kept_;
     report_.interrupted = !complete_;
@@ -382,8 +381,10 @@ class Run {
       // The first frame tells what a frame takes.
       if (compute_next(analyzer_)) {
         second_ = second_lane();
-        if (second_) second_->record(options_.timeline);
-        if (second_) other = std::thread([this] { compute_lane(*second_); });
+        if (second_) {
+          second_->record(options_.timeline);
+          other = std::thread([this] { compute_lane(*second_); });
+        }
         compute_lane(analyzer_);
       }
     } catch (...) {

@@ -53,15 +53,19 @@ class SleepyReader final : public Reader {
   FakeReader reader_;
 };
 
-class SleepyWriter final : public ResultsWriter {
+class SleepyWriter : public ResultsWriter {
  public:
+  explicit SleepyWriter(milliseconds each = nap) : each_(each) {}
   bool has_frame(int64_t) const override { return false; }
   std::vector<KeptFrame> kept_frames() const override { return {}; }
-  void write(const Frame&, const FrameResults&) override { std::this_thread::sleep_for(nap); }
+  void write(const Frame&, const FrameResults&) override { std::this_thread::sleep_for(each_); }
   void begin_grid(int64_t, const GridShape&) override {}
   void write_planes(int64_t, int64_t, const double*) override {}
   void end_grid() override {}
   void close() override {}
+
+ private:
+  milliseconds each_;
 };
 
 std::vector<TimelineEvent> sleepy_run(int n_frames, int64_t memory, double* seconds) {
@@ -178,22 +182,13 @@ class WatchedReader final : public Reader {
   FakeReader small_, large_;
 };
 
-class WatchingWriter final : public ResultsWriter {
+class WatchingWriter final : public SleepyWriter {
  public:
-  explicit WatchingWriter(milliseconds nap) : nap_(nap) {}
-  bool has_frame(int64_t) const override { return false; }
-  std::vector<KeptFrame> kept_frames() const override { return {}; }
-  void write(const Frame&, const FrameResults&) override {
-    std::this_thread::sleep_for(nap_);
+  using SleepyWriter::SleepyWriter;
+  void write(const Frame& frame, const FrameResults& results) override {
+    SleepyWriter::write(frame, results);
     progress->computed_while_writing.push_back(progress->computed);
   }
-  void begin_grid(int64_t, const GridShape&) override {}
-  void write_planes(int64_t, int64_t, const double*) override {}
-  void end_grid() override {}
-  void close() override {}
-
- private:
-  milliseconds nap_;
 };
 
 void watched_run(Progress& seen, int64_t n_small, int64_t n_large, milliseconds write_nap) {

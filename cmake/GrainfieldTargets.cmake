@@ -44,6 +44,9 @@ target_compile_features(grainfield_settings INTERFACE cxx_std_20)
 # -Wrestrict: GCC 12 sees overlaps in "a" + std::string that are not there (GCC bug 105651).
 set(GRAINFIELD_WARNINGS -Wall -Wextra -Wno-restrict $<$<BOOL:${GRAINFIELD_WERROR}>:-Werror>)
 target_compile_options(grainfield_settings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${GRAINFIELD_WARNINGS}>)
+if(CMAKE_UNITY_BUILD)  # there, what a source keeps to itself seems to come from a header
+  target_compile_options(grainfield_settings INTERFACE -Wno-subobject-linkage)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # collects garbage later: a tenth less time, a tenth more memory
   target_compile_options(grainfield_settings INTERFACE
     "$<$<COMPILE_LANGUAGE:CXX>:SHELL:--param ggc-min-heapsize=1048576 --param ggc-min-expand=1000>")
@@ -97,10 +100,18 @@ function(grainfield_configure target)
   endif()
 endfunction()
 
-# Parses these headers once for all sources of a target; left out with ccache, which keeps whole objects instead.
+# Parses these headers once for all sources of a target; left out with ccache, which keeps whole objects instead, and
+# where few large sources are made of many (CMAKE_UNITY_BUILD).
 function(grainfield_precompile target)
-  if(NOT GRAINFIELD_CCACHE)
+  if(NOT GRAINFIELD_CCACHE AND NOT CMAKE_UNITY_BUILD)
     target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
+
+# The presets of the sanitizers build without optimization, which takes less time; what computes for long gets some.
+function(grainfield_optimize_sanitized)
+  if(GRAINFIELD_SANITIZE)
+    set_property(SOURCE ${ARGN} TARGET_DIRECTORY grainfield APPEND PROPERTY COMPILE_OPTIONS -O1)
   endif()
 endfunction()
 

@@ -14,8 +14,8 @@ namespace grainfield {
 
 namespace {
 
-constexpr std::string_view known_formats[] = {"extxyz", "lammps-data", "lammps-dump",
-                                              "poscar", "cfg",         "h5md"};
+constexpr std::string_view writable_formats[] = {"extxyz", "lammps-data", "lammps-dump",
+                                                 "poscar", "cfg",         "h5md"};
 
 std::string format_of_name(const std::string& path) {
   std::string name = std::filesystem::path(path).filename().string();
@@ -43,10 +43,11 @@ std::string output_format(const std::string& path, const std::string& format) {
     throw UsageError(fmt::format(
         "{}: the name does not tell the format to write; expected .xyz, .data, .dump, .vasp, .cfg "
         "or .h5 (or .gz/.zst of them), or a format by name: {}",
-        path, fmt::join(known_formats, ", ")));
-  if (std::find(std::begin(known_formats), std::end(known_formats), chosen) == std::end(known_formats))
+        path, fmt::join(writable_formats, ", ")));
+  if (std::find(std::begin(writable_formats), std::end(writable_formats), chosen) ==
+      std::end(writable_formats))
     throw UsageError(fmt::format("{}: unknown format to write '{}'; expected one of {}", path, chosen,
-                                 fmt::join(known_formats, ", ")));
+                                 fmt::join(writable_formats, ", ")));
   if (chosen == "h5md" && (path.ends_with(".gz") || path.ends_with(".zst")))
     throw UsageError(fmt::format(
         "{}: H5MD files are compressed inside: leave out the ending and ask for --compress", path));

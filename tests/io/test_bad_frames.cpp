@@ -14,11 +14,14 @@
 #include "tests/support/compress.hpp"
 #include "tests/support/fuzz_corpus.hpp"
 #include "tests/support/mutate.hpp"
+#include "tests/support/replaced.hpp"
 #include "tests/support/same_frame.hpp"
 #include "tests/support/temp_folder.hpp"
 
 namespace grainfield {
 namespace {
+
+using test::replaced;
 
 // Frames by number; a bad one has a message instead.
 struct Found {
@@ -55,12 +58,6 @@ Found read_past_errors(const std::string& path, const ReadOptions& options = {})
     found.lost = true;
   }
   return found;
-}
-
-std::string replaced(std::string text, const std::string& what, const std::string& by) {
-  const size_t at = text.find(what);
-  EXPECT_NE(at, std::string::npos) << what;
-  return at == std::string::npos ? text : text.replace(at, what.size(), by);
 }
 
 // One frame with four atoms at places that tell the frames apart.

@@ -22,7 +22,7 @@ using test::random_frame;
 using test::read_file;
 using test::TempFolder;
 
-void write_all(const std::string& path, const std::vector<Frame>& frames) {
+void write_frames(const std::string& path, const std::vector<Frame>& frames) {
   const auto writer = open_writer(path);
   for (const Frame& f : frames) writer->write(f);
   writer->close();
@@ -51,7 +51,7 @@ TEST(Convert, ThroughH5mdChangesNoByte) {
       }
       const std::string first = folder.file(name), second = folder.file(std::string("b") + (name + 1));
       // The first reading settles what the format leaves open (order of species, say).
-      write_all(folder.file(std::string("0") + name), frames);
+      write_frames(folder.file(std::string("0") + name), frames);
       copy(folder.file(std::string("0") + name), first);
       copy(first, folder.file("a.h5"));
       copy(folder.file("a.h5"), second);
@@ -80,7 +80,7 @@ TEST(ConvertCommand, FramesAndExitCodes) {
   std::vector<Frame> frames;
   for (uint64_t k = 0; k < 6; ++k) frames.push_back(random_frame({.n = 10, .seed = k + 1}));
   const std::string in = folder.file("in.dump.gz");
-  write_all(in, frames);
+  write_frames(in, frames);
   const auto steps = [&](const std::string& path) {
     std::vector<int64_t> found;
     const auto reader = open_reader(path);
@@ -147,7 +147,7 @@ TEST(InfoCommand, AFileOnWhichHdf5TurnsInCircles) {
 TEST(InfoCommand, SnapshotsAndResults) {
   const TempFolder folder;
   Frame f = random_frame({.n = 50, .box = Box({5, 0, 0}, {0, 6, 0}, {0, 0, 7}), .seed = 2});
-  write_all(folder.file("a.dump"), {f, f, f});
+  write_frames(folder.file("a.dump"), {f, f, f});
   auto result = grainfield("info --json '" + folder.file("a.dump") + "'");
   ASSERT_EQ(result.code, 0) << result.err;
   const json a = json::parse(result.out);
@@ -166,7 +166,7 @@ TEST(InfoCommand, SnapshotsAndResults) {
 
   // A mole of Fe weighs 55.845 g: one atom in 1 A^3 is 55.845/6.02214076e23 g in 1e-24 cm^3.
   f.type.assign(50, 1);
-  write_all(folder.file("a.data"), {f});
+  write_frames(folder.file("a.data"), {f});
   result = grainfield("info --json '" + folder.file("a.data") + "'");
   const double expected = 50 * 55.845 / 0.602214076 / 210;
   EXPECT_NEAR(json::parse(result.out)["first_frame"]["mass_density"].get<double>(), expected,

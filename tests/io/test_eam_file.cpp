@@ -12,12 +12,15 @@
 #include "tests/support/eam_systems.hpp"
 #include "tests/support/eam_text.hpp"
 #include "tests/support/mutate.hpp"
+#include "tests/support/replaced.hpp"
 #include "tests/support/shared.hpp"
 #include "tests/support/systems.hpp"
 #include "tests/support/temp_folder.hpp"
 
 namespace grainfield {
 namespace {
+
+using test::replaced;
 
 EamModel read_text(const std::string& name, const std::string& text) {
   const test::TempFolder folder;
@@ -35,12 +38,6 @@ std::string refusal(const std::string& name, const std::string& text) {
     return message.substr(folder.path().size() + 1);
   }
   return "";
-}
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const size_t at = text.find(from);
-  EXPECT_NE(at, std::string::npos) << from;
-  return text.replace(at, from.size(), to);
 }
 
 TEST(EamFile, SetflIsReadBack) {

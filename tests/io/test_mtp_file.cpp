@@ -19,6 +19,7 @@
 #include "tests/support/compress.hpp"
 #include "tests/support/mtp_models.hpp"
 #include "tests/support/mutate.hpp"
+#include "tests/support/replaced.hpp"
 #include "tests/support/shared.hpp"
 #include "tests/support/temp_folder.hpp"
 
@@ -26,12 +27,7 @@ namespace grainfield {
 namespace {
 
 using reference::MtpRef;
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const size_t at = text.find(from);
-  if (at == std::string::npos) ADD_FAILURE() << "no '" << from << "' in the text";
-  return at == std::string::npos ? text : text.replace(at, from.size(), to);
-}
+using test::replaced;
 
 std::string error_of(const std::string& bytes, const MtpReadOptions& options = {}) {
   try {

@@ -43,7 +43,7 @@ class Environment {
   std::string old_;
 };
 
-std::string error_of(const std::string& name) {
+std::string find_error(const std::string& name) {
   try {
     find_potential(name);
   } catch (const UsageError& error) {
@@ -76,18 +76,18 @@ TEST(FindPotential, ErrorsSayWhereAndWhatElse) {
   const Environment folders("GRAINFIELD_POTENTIALS", folder.path() + ":/absent/folder");
   for (const std::string& name :
        {std::string("fecr"), std::string("FeCr_large.mtp"), folder.file("FeCr_larg.almtp")}) {
-    const std::string error = error_of(name);
+    const std::string error = find_error(name);
     EXPECT_NE(error.find(fmt::format("there is no potential '{}' (did you mean", name)), std::string::npos)
         << error;
     EXPECT_NE(error.find("FeCr_large.almtp"), std::string::npos) << error;
     EXPECT_NE(error.find(folder.path()), std::string::npos) << error;
     EXPECT_EQ(error.find('\n'), std::string::npos);
   }
-  EXPECT_NE(error_of("fecr").find("/absent/folder (which is absent), /usr/share/lammps/potentials"),
+  EXPECT_NE(find_error("fecr").find("/absent/folder (which is absent), /usr/share/lammps/potentials"),
             std::string::npos)
-      << error_of("fecr");
-  EXPECT_NE(error_of(""), "");
-  EXPECT_NE(error_of(folder.path()), "");  // a folder is no potential
+      << find_error("fecr");
+  EXPECT_NE(find_error(""), "");
+  EXPECT_NE(find_error(folder.path()), "");  // a folder is no potential
 }
 
 TEST(PotentialCommand, CreateThenInfo) {

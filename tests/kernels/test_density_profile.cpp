@@ -19,6 +19,7 @@
 #include "kernels/core/team.hpp"
 #include "tests/reference/density_profile_ref.hpp"
 #include "tests/support/emulated_team.hpp"
+#include "tests/support/expect_relative.hpp"
 #include "tests/support/random.hpp"
 #include "tests/support/run_analysis.hpp"
 #include "tests/support/shared.hpp"
@@ -26,7 +27,10 @@
 namespace grainfield {
 namespace {
 
+using test::expect_relative;
+using test::has_note;
 using test::ProfileReference;
+using test::values;
 using Settings = test::Given;
 
 constexpr double fe_beta = 3.024;              // A
@@ -64,17 +68,7 @@ FrameResults run(const Frame& frame, const Settings& settings, const Inputs& in)
   return results;
 }
 
-const std::vector<double>& values(const FrameResults& results, const std::string& name) {
-  static const std::vector<double> none;
-  const Observable* found = results.find_observable(name);
-  EXPECT_NE(found, nullptr) << name;
-  return found ? found->real : none;
-}
 double value(const FrameResults& results, const std::string& name) { return values(results, name).at(0); }
-bool has_note(const FrameResults& results, const std::string& text) {
-  return std::any_of(results.notes.begin(), results.notes.end(),
-                     [&](const std::string& note) { return note.find(text) != std::string::npos; });
-}
 
 Frame read(const std::string& path) {
   Frame frame;
@@ -131,11 +125,6 @@ double between_grains(double excess, double beta) {
     sum += 2 * sc_lattice * std::exp(-x * x / 2) / (beta * std::sqrt(2 * std::numbers::pi));
   }
   return sum;
-}
-
-void expect_relative(double found, double expected, double bound, const std::string& what) {
-  EXPECT_LE(std::fabs(found - expected), bound * std::max(std::fabs(expected), 1e-300))
-      << what << ": found " << found << ", expected " << expected;
 }
 
 // ---- formulas

@@ -11,6 +11,7 @@
 #include "host/error.hpp"
 #include "tests/reference/entropy_ref.hpp"
 #include "tests/support/boundaries.hpp"
+#include "tests/support/expect_relative.hpp"
 #include "tests/support/frames.hpp"
 #include "tests/support/run_analysis.hpp"
 #include "tests/support/shared.hpp"
@@ -20,7 +21,9 @@ namespace grainfield {
 namespace {
 
 using test::bulk_of;
+using test::expect_relative;
 using test::Given;
+using test::has_note;
 using Values = std::vector<double>;
 
 // Atoms with their five descriptors, in a cell of 20 x 20 x 100 A with planes at z = 25 and 75 A.
@@ -91,7 +94,7 @@ FrameResults run(const Atoms& atoms, const Given& given = {}, int threads = 1) {
   test::run_analysis(find_analysis("entropy"), atoms.frame, context, given, results);
   return results;
 }
-const Values& values(const FrameResults& results, const std::string& name) {
+const Values& output(const FrameResults& results, const std::string& name) {
   const Observable* found = results.find_observable("entropy/" + name);
   if (!found) throw std::out_of_range(name);
   return found->real;
@@ -101,10 +104,6 @@ const std::vector<int64_t>& counts(const FrameResults& results, const std::strin
   if (!found) throw std::out_of_range(name);
   return found->integer;
 }
-bool has_note(const FrameResults& results, const std::string& text) {
-  return std::any_of(results.notes.begin(), results.notes.end(),
-                     [&](const std::string& note) { return note.find(text) != std::string::npos; });
-}
 std::string error_of(const Atoms& atoms, const Given& given) {
   try {
     run(atoms, given);
@@ -112,10 +111,6 @@ std::string error_of(const Atoms& atoms, const Given& given) {
     return error.what();
   }
   return "";
-}
-void expect_relative(double found, double expected, double bound, const std::string& what) {
-  EXPECT_LE(std::fabs(found - expected), bound * std::fabs(expected))
-      << what << ": found " << found << ", expected " << expected;
 }
 
 // ---- closed forms
@@ -138,19 +133,19 @@ TEST(Entropy, TwoKindsOfAtoms) {
   for (int i = 0; i < 70; ++i) atoms.add({1, 1, 50.0}, 2, 1, -1, 1, 0);
   const FrameResults r = run(atoms);
   EXPECT_EQ(counts(r, "atoms"), (std::vector<int64_t>{100, 70, 30}));
-  EXPECT_EQ(values(r, "area").at(0), 800);
+  EXPECT_EQ(output(r, "area").at(0), 800);
   const double rho = std::log(170.0) - 140 * std::log(2.0) / 170,
                z1 = std::log(160.0) - 90 * std::log(3.0) / 160;
-  expect_relative(values(r, "all")[0], rho, 1e-15, "rho");
-  expect_relative(values(r, "all")[1], z1, 1e-15, "Z1");
-  EXPECT_EQ(values(r, "all")[2], std::log(100.0));  // the size of phi1 counts
-  EXPECT_EQ(values(r, "all")[3], std::log(100.0));
-  expect_relative(values(r, "all")[4], std::log(30.0), 1e-15, "phi2");  // 0 ln 0 = 0
-  for (size_t q = 0; q < 4; ++q) EXPECT_EQ(values(r, "bulk")[q], std::log(70.0));
-  EXPECT_TRUE(std::isnan(values(r, "bulk")[4]));  // all 0
-  expect_relative(values(r, "excess")[0], 30 * (rho - std::log(70.0)) / 800, 1e-14, "excess");
-  expect_relative(values(r, "deficit")[0], 100 * (std::log(100.0) - rho) / 800, 1e-13, "deficit");
-  for (const double c : values(r, "correlation")) EXPECT_TRUE(std::isnan(c));  // constant at the boundaries
+  expect_relative(output(r, "all")[0], rho, 1e-15, "rho");
+  expect_relative(output(r, "all")[1], z1, 1e-15, "Z1");
+  EXPECT_EQ(output(r, "all")[2], std::log(100.0));  // the size of phi1 counts
+  EXPECT_EQ(output(r, "all")[3], std::log(100.0));
+  expect_relative(output(r, "all")[4], std::log(30.0), 1e-15, "phi2");  // 0 ln 0 = 0
+  for (size_t q = 0; q < 4; ++q) EXPECT_EQ(output(r, "bulk")[q], std::log(70.0));
+  EXPECT_TRUE(std::isnan(output(r, "bulk")[4]));  // all 0
+  expect_relative(output(r, "excess")[0], 30 * (rho - std::log(70.0)) / 800, 1e-14, "excess");
+  expect_relative(output(r, "deficit")[0], 100 * (std::log(100.0) - rho) / 800, 1e-13, "deficit");
+  for (const double c : output(r, "correlation")) EXPECT_TRUE(std::isnan(c));  // constant at the boundaries
 }
 
 // All alike: S = ln N, no deficit, no correlation.
@@ -165,10 +160,10 @@ TEST(Entropy, UniformDescriptors) {
   }
   const FrameResults r = run(atoms);
   for (size_t q = 0; q < 5; ++q) {
-    expect_relative(values(r, "all")[q], std::log(500.0), 1e-15, "all");
-    EXPECT_NEAR(values(r, "deficit_total")[q], 0, 1e-15);
+    expect_relative(output(r, "all")[q], std::log(500.0), 1e-15, "all");
+    EXPECT_NEAR(output(r, "deficit_total")[q], 0, 1e-15);
   }
-  for (const double c : values(r, "region_correlation")) EXPECT_TRUE(std::isnan(c));
+  for (const double c : output(r, "region_correlation")) EXPECT_TRUE(std::isnan(c));
 }
 
 // A spread of 1e-6 around the mean: D = sum (x - 1)^2 / 2, which ln N - S would lose to rounding.
@@ -176,7 +171,7 @@ TEST(Entropy, SmallDeficitsKeepTheirDigits) {
   Atoms atoms = empty_cell();
   for (int i = 0; i < 1000; ++i)
     atoms.add({1, 1, i < 100 ? 25.0 : 50.0}, i < 100 ? (i % 2 ? 1 + 1e-6 : 1 - 1e-6) : 1, 1, 1, 1, 1);
-  expect_relative(values(run(atoms), "deficit_total")[0], 100 * 0.5e-12, 1e-9, "deficit");
+  expect_relative(output(run(atoms), "deficit_total")[0], 100 * 0.5e-12, 1e-9, "deficit");
 }
 
 TEST(Entropy, CorrelationsOfLinesAndTheirOrder) {
@@ -187,7 +182,7 @@ TEST(Entropy, CorrelationsOfLinesAndTheirOrder) {
     atoms.add({1, 1, 25.0}, 1, z1, 5.0 - 0.3 * z1, 2 * z1 + 1, random());
   }
   for (int i = 0; i < 50; ++i) atoms.add({1, 1, 50.0}, 1, 8, 0, 6, 0);  // the bulk does not count
-  const Values c = values(run(atoms), "correlation");
+  const Values c = output(run(atoms), "correlation");
   EXPECT_NEAR(c[0], 1, 1e-14);   // Z1, Z2
   EXPECT_NEAR(c[1], -1, 1e-14);  // Z1, phi1
   EXPECT_NEAR(c[3], -1, 1e-14);  // Z2, phi1
@@ -213,26 +208,26 @@ TEST(Entropy, EqualsTheReference) {
     double half_excess = 0, half_deficit = 0;
     for (size_t q = 0; q < 5; ++q) {
       const auto expected = reference::entropies(atoms.descriptor(q), bulk);
-      expect_relative(values(r, "all")[q], expected.all, 1e-15, "all");
-      expect_relative(values(r, "bulk")[q], expected.bulk, 1e-15, "bulk");
-      expect_relative(values(r, "excess")[q], expected.excess / area, 1e-14, "excess");
-      expect_relative(values(r, "excess_total")[q], expected.excess, 1e-14, "excess");
-      EXPECT_NEAR(values(r, "deficit")[q], expected.deficit / area, 1e-13);
-      EXPECT_NEAR(values(r, "deficit_total")[q], expected.deficit, 1e-13 * area);
+      expect_relative(output(r, "all")[q], expected.all, 1e-15, "all");
+      expect_relative(output(r, "bulk")[q], expected.bulk, 1e-15, "bulk");
+      expect_relative(output(r, "excess")[q], expected.excess / area, 1e-14, "excess");
+      expect_relative(output(r, "excess_total")[q], expected.excess, 1e-14, "excess");
+      EXPECT_NEAR(output(r, "deficit")[q], expected.deficit / area, 1e-13);
+      EXPECT_NEAR(output(r, "deficit_total")[q], expected.deficit, 1e-13 * area);
       if (q > 0) half_excess += 0.5 * expected.excess / area;
       if (q > 0) half_deficit += 0.5 * expected.deficit / area;
     }
-    expect_relative(values(r, "half_sum_excess")[0], half_excess, 1e-14, "half sum");
-    expect_relative(values(r, "half_sum_deficit")[0], half_deficit, 1e-12, "half sum");
+    expect_relative(output(r, "half_sum_excess")[0], half_excess, 1e-14, "half sum");
+    expect_relative(output(r, "half_sum_deficit")[0], half_deficit, 1e-12, "half sum");
     const size_t pairs[6][2] = {{1, 3}, {1, 2}, {1, 4}, {3, 2}, {3, 4}, {2, 4}};
     for (size_t p = 0; p < 6; ++p) {
       const auto pearson = [&](const std::vector<bool>& which) {
         return reference::pearson(reference::chosen(atoms.descriptor(pairs[p][0]), which),
                                   reference::chosen(atoms.descriptor(pairs[p][1]), which));
       };
-      EXPECT_NEAR(values(r, "correlation")[p], pearson(boundary), 1e-13);
+      EXPECT_NEAR(output(r, "correlation")[p], pearson(boundary), 1e-13);
       for (size_t k = 0; k < 2; ++k)
-        EXPECT_NEAR(values(r, "region_correlation")[6 * k + p], pearson(near[k]), 1e-13);
+        EXPECT_NEAR(output(r, "region_correlation")[6 * k + p], pearson(near[k]), 1e-13);
     }
     EXPECT_EQ(counts(r, "region"), (std::vector<int64_t>{0, 1}));
     EXPECT_EQ(counts(r, "region_atoms")[0], std::count(near[0].begin(), near[0].end(), true));
@@ -253,11 +248,11 @@ TEST(Entropy, ThreadsChangeNoBit) {
   const Atoms atoms = random_atoms(150000, 4);  // several pieces
   const FrameResults one = run(atoms), four = run(atoms, {}, 4);
   for (const char* name : {"all", "bulk", "excess", "deficit", "correlation", "region_correlation"})
-    test::expect_same_bits(values(one, name), values(four, name), name);
+    test::expect_same_bits(output(one, name), output(four, name), name);
   const FrameResults whole = run(random_atoms(70000, 5));  // pieces against the sum in one go
   const auto expected =
       reference::entropies(random_atoms(70000, 5).descriptor(2), random_atoms(70000, 5).is_bulk(10));
-  expect_relative(values(whole, "all")[2], expected.all, 1e-14, "all");
+  expect_relative(output(whole, "all")[2], expected.all, 1e-14, "all");
 }
 
 // ---- symmetries
@@ -280,12 +275,12 @@ TEST(Entropy, Supercell) {
   for (const Atoms* more : {&twice, &stacked}) {
     const FrameResults s = run(*more);
     for (size_t q = 0; q < 5; ++q) {
-      expect_relative(values(s, "excess")[q], values(r, "excess")[q], 1e-13, "excess");
-      expect_relative(values(s, "deficit")[q], values(r, "deficit")[q], 1e-13, "deficit");
-      expect_relative(values(s, "all")[q], values(r, "all")[q] + std::log(2.0), 1e-15, "all");
+      expect_relative(output(s, "excess")[q], output(r, "excess")[q], 1e-13, "excess");
+      expect_relative(output(s, "deficit")[q], output(r, "deficit")[q], 1e-13, "deficit");
+      expect_relative(output(s, "all")[q], output(r, "all")[q] + std::log(2.0), 1e-15, "all");
     }
     for (size_t p = 0; p < 6; ++p)
-      EXPECT_NEAR(values(s, "correlation")[p], values(r, "correlation")[p], 1e-13);
+      EXPECT_NEAR(output(s, "correlation")[p], output(r, "correlation")[p], 1e-13);
   }
 }
 
@@ -299,8 +294,8 @@ TEST(Entropy, PaddingChangesTheExcessNotTheDeficit) {
   Atoms thick = thin;
   for (int i = 0; i < 2000; ++i) thick.add({1, 1, 50}, 0.0859, 8, 0.009, 6, 0.002);
   const FrameResults r = run(thin), s = run(thick);
-  expect_relative(values(s, "deficit")[0], values(r, "deficit")[0], 0.02, "deficit");
-  EXPECT_NEAR(values(s, "excess")[0] / values(r, "excess")[0],
+  expect_relative(output(s, "deficit")[0], output(r, "deficit")[0], 0.02, "deficit");
+  EXPECT_NEAR(output(s, "excess")[0] / output(r, "excess")[0],
               std::log(4100. / 4000) / std::log(2100. / 2000), 1e-3);
 }
 
@@ -323,11 +318,11 @@ TEST(Entropy, PermutationRotationTranslation) {
     const FrameResults s = run(*other);
     EXPECT_EQ(counts(s, "atoms"), counts(r, "atoms"));
     for (size_t q = 0; q < 5; ++q) {
-      expect_relative(values(s, "excess")[q], values(r, "excess")[q], 1e-13, "excess");
-      expect_relative(values(s, "deficit")[q], values(r, "deficit")[q], 1e-12, "deficit");
+      expect_relative(output(s, "excess")[q], output(r, "excess")[q], 1e-13, "excess");
+      expect_relative(output(s, "deficit")[q], output(r, "deficit")[q], 1e-12, "deficit");
     }
     for (size_t p = 0; p < 6; ++p)
-      EXPECT_NEAR(values(s, "correlation")[p], values(r, "correlation")[p], 1e-12);
+      EXPECT_NEAR(output(s, "correlation")[p], output(r, "correlation")[p], 1e-12);
   }
 }
 
@@ -341,25 +336,25 @@ TEST(Entropy, MaskEqualsThePlanes) {
   test::add_column(atoms.frame, "gb", mask);
   const FrameResults r = run(atoms), unknown = run(atoms, {{"mask", "gb"}}),
                      known = run(atoms, {{"mask", "gb"}, {"area", "800"}});
-  EXPECT_TRUE(std::isnan(values(unknown, "area").at(0)));
-  EXPECT_TRUE(std::isnan(values(unknown, "half_sum_excess").at(0)));
+  EXPECT_TRUE(std::isnan(output(unknown, "area").at(0)));
+  EXPECT_TRUE(std::isnan(output(unknown, "half_sum_excess").at(0)));
   EXPECT_TRUE(has_note(unknown, "values per area are NaN: give --set entropy.area=<A^2>"));
   for (const char* name : {"all", "bulk", "excess_total", "deficit_total", "correlation"}) {
-    test::expect_same_bits(values(unknown, name), values(r, name), name);
-    test::expect_same_bits(values(known, name), values(r, name), name);
+    test::expect_same_bits(output(unknown, name), output(r, name), name);
+    test::expect_same_bits(output(known, name), output(r, name), name);
   }
   for (const char* name : {"excess", "deficit", "half_sum_excess", "half_sum_deficit"})
-    test::expect_same_bits(values(known, name), values(r, name), name);
+    test::expect_same_bits(output(known, name), output(r, name), name);
   // A LAMMPS dump does not say that a column holds whole numbers.
   test::add_column(atoms.frame, "c_gb", Values(mask.begin(), mask.end()));
   const FrameResults real = run(atoms, {{"mask", "c_gb"}, {"area", "800"}});
   for (const char* name : {"excess", "deficit", "correlation", "region_correlation"})
-    test::expect_same_bits(values(real, name), values(known, name), name);
+    test::expect_same_bits(output(real, name), output(known, name), name);
   // Regions in the order of their numbers.
   EXPECT_EQ(counts(known, "region"), (std::vector<int64_t>{-3, 40}));
   for (size_t p = 0; p < 6; ++p) {
-    EXPECT_EQ(values(known, "region_correlation")[p], values(r, "region_correlation")[6 + p]);
-    EXPECT_EQ(values(known, "region_correlation")[6 + p], values(r, "region_correlation")[p]);
+    EXPECT_EQ(output(known, "region_correlation")[p], output(r, "region_correlation")[6 + p]);
+    EXPECT_EQ(output(known, "region_correlation")[6 + p], output(r, "region_correlation")[p]);
   }
 }
 
@@ -376,7 +371,7 @@ TEST(Entropy, TheFieldBulkOfTheAnalysisStructure) {
   test::run_analysis(find_analysis("entropy"), atoms.frame, {}, {{"mask", "bulk"}, {"area", "800"}}, results);
   const FrameResults r = run(atoms);
   for (const char* name : {"all", "bulk", "excess", "deficit", "half_sum_excess", "correlation"})
-    test::expect_same_bits(values(results, name), values(r, name), name);
+    test::expect_same_bits(output(results, name), output(r, name), name);
   EXPECT_EQ(counts(results, "region"), std::vector<int64_t>{1});
 }
 
@@ -425,32 +420,32 @@ TEST(Entropy, NoBulkNoBoundaryAtomsNoAtomsOneAtom) {
   const FrameResults thick = run(atoms, {{"distance", "60"}});
   EXPECT_EQ(counts(thick, "atoms"), (std::vector<int64_t>{300, 0, 300}));
   EXPECT_TRUE(has_note(thick, "there are no bulk atoms"));
-  EXPECT_TRUE(std::isnan(values(thick, "excess")[0]));
-  expect_relative(values(thick, "deficit_total")[1], 300 * (std::log(300.0) - values(thick, "all")[1]), 1e-13,
+  EXPECT_TRUE(std::isnan(output(thick, "excess")[0]));
+  expect_relative(output(thick, "deficit_total")[1], 300 * (std::log(300.0) - output(thick, "all")[1]), 1e-13,
                   "all at the boundary");
 
   test::add_column(atoms.frame, "gb", std::vector<int64_t>(300, 0));
   const FrameResults none = run(atoms, {{"mask", "gb"}, {"area", "1"}});
   EXPECT_EQ(counts(none, "atoms"), (std::vector<int64_t>{300, 300, 0}));
   for (size_t q = 0; q < 5; ++q) {
-    EXPECT_EQ(values(none, "excess")[q], 0);
-    EXPECT_EQ(values(none, "deficit")[q], 0);
+    EXPECT_EQ(output(none, "excess")[q], 0);
+    EXPECT_EQ(output(none, "deficit")[q], 0);
   }
-  EXPECT_TRUE(values(none, "region_correlation").empty());
-  EXPECT_TRUE(std::isnan(values(none, "correlation")[0]));
+  EXPECT_TRUE(output(none, "region_correlation").empty());
+  EXPECT_TRUE(std::isnan(output(none, "correlation")[0]));
 
   Atoms empty = empty_cell();
   test::add_column(empty.frame, "gb", std::vector<int64_t>{});
   const FrameResults nothing = run(empty, {{"mask", "gb"}});
   EXPECT_EQ(counts(nothing, "atoms"), (std::vector<int64_t>{0, 0, 0}));
-  EXPECT_TRUE(std::isnan(values(nothing, "all")[0]));
+  EXPECT_TRUE(std::isnan(output(nothing, "all")[0]));
   Atoms one = empty_cell();
   one.add({1, 2, 3}, 0.1, 8, 0.01, 6, 0.002);
   test::add_column(one.frame, "gb", std::vector<int64_t>{1});
   const FrameResults single = run(one, {{"mask", "gb"}});
-  EXPECT_EQ(values(single, "all")[0], 0);
+  EXPECT_EQ(output(single, "all")[0], 0);
   EXPECT_EQ(counts(single, "region_atoms"), std::vector<int64_t>{1});
-  EXPECT_TRUE(std::isnan(values(single, "region_correlation")[0]));
+  EXPECT_TRUE(std::isnan(output(single, "region_correlation")[0]));
 }
 
 TEST(Entropy, AtomsAtTheEdgeOfTheBulkAreReported) {
@@ -466,9 +461,9 @@ TEST(Entropy, UndefinedDescriptors) {
   atoms.frame.position[5].z = 25;
   atoms.weights[2 * 5 + 1] = std::numeric_limits<double>::quiet_NaN();
   const FrameResults r = run(atoms);
-  for (size_t q = 0; q < 5; ++q) EXPECT_EQ(std::isnan(values(r, "excess")[q]), q == 4) << q;
+  for (size_t q = 0; q < 5; ++q) EXPECT_EQ(std::isnan(output(r, "excess")[q]), q == 4) << q;
   const bool with_phi2[6] = {false, false, true, false, true, true};
-  for (size_t p = 0; p < 6; ++p) EXPECT_EQ(std::isnan(values(r, "correlation")[p]), with_phi2[p]) << p;
+  for (size_t p = 0; p < 6; ++p) EXPECT_EQ(std::isnan(output(r, "correlation")[p]), with_phi2[p]) << p;
 }
 
 // ---- with the other analyses
@@ -482,20 +477,20 @@ TEST(Entropy, StackedCrystalsInTheEngine) {
       test::run_engine("entropy", test::sc_bicrystal(20, 0.6), bulk_of(Structure::sc, 2), with_columns());
   // 40 layers of 12 atoms; bulk: farther than 10 A from a plane, which is 1.3 A from the first layer.
   EXPECT_EQ(counts(r, "atoms"), (std::vector<int64_t>{480, 240, 240}));
-  EXPECT_NEAR(values(r, "area").at(0), 2 * 48, 1e-12);
+  EXPECT_NEAR(output(r, "area").at(0), 2 * 48, 1e-12);
   for (size_t q = 0; q < 5; ++q) {
-    EXPECT_GT(values(r, "deficit")[q], 0);
-    EXPECT_NEAR(values(r, "excess")[q], 2.5 * std::log(2.0), 0.05);  // N_GB/A ln(N_all/N_bulk), nearly
+    EXPECT_GT(output(r, "deficit")[q], 0);
+    EXPECT_NEAR(output(r, "excess")[q], 2.5 * std::log(2.0), 0.05);  // N_GB/A ln(N_all/N_bulk), nearly
   }
   // So the half sum is nearly twice the excess of rho: eq. 21 of the source does not hold.
-  EXPECT_NEAR(values(r, "half_sum_excess")[0] / values(r, "excess")[0], 2, 0.05);
+  EXPECT_NEAR(output(r, "half_sum_excess")[0] / output(r, "excess")[0], 2, 0.05);
   const FrameResults wide =
       test::run_engine("entropy", test::sc_bicrystal(20, 0.6, 6), bulk_of(Structure::sc, 2), with_columns());
   for (size_t q = 0; q < 5; ++q) {
     // The density agrees to 1e-9 of itself, which shifts the deficits of weights and density by 1e-6 of
     // theirs.
-    expect_relative(values(wide, "excess")[q], values(r, "excess")[q], 1e-9, "excess");
-    expect_relative(values(wide, "deficit")[q], values(r, "deficit")[q], 1e-6, "deficit");
+    expect_relative(output(wide, "excess")[q], output(r, "excess")[q], 1e-9, "excess");
+    expect_relative(output(wide, "deficit")[q], output(r, "deficit")[q], 1e-6, "deficit");
   }
 }
 
@@ -505,7 +500,7 @@ TEST(Entropy, AtomsAtSurfacesAreLeftOut) {
     const Box& b = frame.box;
     frame.box = Box(b.a, b.b, {0, 0, b.c.z + 20}, {}, true, true, periodic);
     const FrameResults r = test::run_engine("entropy", frame, bulk_of(Structure::sc, 2), with_columns());
-    EXPECT_NEAR(values(r, "area").at(0), 48, 1e-12);
+    EXPECT_NEAR(output(r, "area").at(0), 48, 1e-12);
     EXPECT_TRUE(has_note(r, "atoms next to a surface (6 beta) are left out"));
     // The surface is where the density is half the bulk's, 1 A outside the last layer; 18 A inside it the
     // first of 30 layers counts at 17.0 to 17.1 A: 9 of them do not.
@@ -548,28 +543,28 @@ TEST_P(EntropyFe, StoredScalars) {
     const bool exact = r == &from_stored;
     EXPECT_EQ(counts(*r, "atoms"),
               (std::vector<int64_t>{b.scalars["N_all"], b.scalars["N_bulk"], b.scalars["N_GB"]}));
-    expect_relative(values(*r, "area").at(0), 2 * b.scalars["A"].get<double>(), 1e-14, "area");
+    expect_relative(output(*r, "area").at(0), 2 * b.scalars["A"].get<double>(), 1e-14, "area");
     const char* names[] = {"rho_n", "Z1", "phi1", "Z2", "phi2"};
     for (size_t q = 0; q < 5; ++q) {
       const auto& expected = b.scalars["entropy"][names[q]];
-      expect_relative(values(*r, "all")[q], expected["S_all"], exact ? 5e-15 : 5e-10, "S_all");
-      expect_relative(values(*r, "bulk")[q], expected["S_bulk"], exact ? 5e-15 : 5e-10, "S_bulk");
-      expect_relative(values(*r, "excess")[q], expected["S_GB_eq19_kB_per_A2"], exact ? 1e-13 : 1e-8,
+      expect_relative(output(*r, "all")[q], expected["S_all"], exact ? 5e-15 : 5e-10, "S_all");
+      expect_relative(output(*r, "bulk")[q], expected["S_bulk"], exact ? 5e-15 : 5e-10, "S_bulk");
+      expect_relative(output(*r, "excess")[q], expected["S_GB_eq19_kB_per_A2"], exact ? 1e-13 : 1e-8,
                       "excess");
-      EXPECT_NEAR(values(*r, "deficit")[q], expected["deficit_form_kB_per_A2"].get<double>(),
+      EXPECT_NEAR(output(*r, "deficit")[q], expected["deficit_form_kB_per_A2"].get<double>(),
                   exact ? 1e-13 : 2e-7 * expected["deficit_form_kB_per_A2"].get<double>() + 5e-12);
     }
     const double half_excess = b.scalars["half_sum_eq14"], half_deficit = b.scalars["half_sum_deficit"];
-    expect_relative(values(*r, "half_sum_excess")[0], half_excess, exact ? 1e-13 : 1e-8, "eq. 14");
-    EXPECT_NEAR(values(*r, "half_sum_deficit")[0], half_deficit, exact ? 2e-13 : 2e-7 * half_deficit);
+    expect_relative(output(*r, "half_sum_excess")[0], half_excess, exact ? 1e-13 : 1e-8, "eq. 14");
+    EXPECT_NEAR(output(*r, "half_sum_deficit")[0], half_deficit, exact ? 2e-13 : 2e-7 * half_deficit);
     // Two equivalent boundaries.
     for (size_t p = 0; p < 6; ++p) {
-      const double c = values(*r, "correlation")[p];
-      for (size_t k = 0; k < 2; ++k) EXPECT_NEAR(values(*r, "region_correlation")[6 * k + p], c, 1e-7);
+      const double c = output(*r, "correlation")[p];
+      for (size_t k = 0; k < 2; ++k) EXPECT_NEAR(output(*r, "region_correlation")[6 * k + p], c, 1e-7);
     }
   }
   for (size_t p = 0; p < 6; ++p)
-    EXPECT_NEAR(values(own, "correlation")[p], values(from_stored, "correlation")[p], 1e-6);
+    EXPECT_NEAR(output(own, "correlation")[p], output(from_stored, "correlation")[p], 1e-6);
 }
 
 // A polycrystal: the region is a mask, its area that of the grains' faces.
@@ -600,10 +595,10 @@ TEST(EntropyReference, Polycrystal) {
   Values z1;
   for (size_t i = 0; i < volume.size(); ++i) z1.push_back(z[2 * i]);
   const auto expected = reference::entropies(z1, is_bulk);
-  expect_relative(values(r, "excess")[1], expected.excess / 18513.111, 1e-13, "Z1");
-  expect_relative(values(r, "deficit")[1], expected.deficit / 18513.111, 1e-11, "Z1");
+  expect_relative(output(r, "excess")[1], expected.excess / 18513.111, 1e-13, "Z1");
+  expect_relative(output(r, "deficit")[1], expected.deficit / 18513.111, 1e-11, "Z1");
   expect_relative(
-      values(r, "deficit")[0],
+      output(r, "deficit")[0],
       reference::entropies(shells.find_field("number_density")->real, is_bulk).deficit / 18513.111, 1e-9,
       "rho");
 }

@@ -22,16 +22,12 @@ namespace {
 
 using test::bulk_of;
 using test::sc_bicrystal;
+using test::values;
 
 using Given = test::Given;
 FrameResults run(const Frame& frame, Given given, const RunContext& context) {
   test::Settings settings{{"excess-volume", std::move(given)}, {"density", {{"beta", "3"}}}};
   return test::run_engine("excess-volume", frame, context, settings);
-}
-const std::vector<double>& values(const FrameResults& results, const std::string& name) {
-  const Observable* found = results.find_observable(name);
-  if (!found) throw std::out_of_range(name);
-  return found->real;
 }
 double box_value(const FrameResults& results) { return values(results, "excess_volume/box").at(0); }
 std::string error_of(const Frame& frame, const Given& given) {

@@ -33,7 +33,7 @@ struct Schedule {
   const char* name;
   Exec exec;
 };
-std::vector<Schedule> schedules() {
+std::vector<Schedule> mtp_schedules() {
   Exec plain, wide, avx2, portable, four;
   plain.plain = true;
   avx2.simd = Simd::avx2;
@@ -155,7 +155,7 @@ TEST(Mtp, EveryScheduleEqualsTheFormulas) {
     for (const double edge : {4.0, 9.0}) {  // one smaller than the cutoff
       const Frame frame = two_species_gas(edge < 5 ? 3 : 40, edge, 7, triclinic);
       const Slow wanted = slow(model, frame);
-      for (const Schedule& s : schedules()) {
+      for (const Schedule& s : mtp_schedules()) {
         const auto potential = make_mtp_potential(model, s.exec);
         expect_equal(evaluate_potential(*potential, frame, s.exec), wanted, 1e-12, s.name);
       }
@@ -174,7 +174,7 @@ TEST(Mtp, FreeBoundariesIsolatedAtomsAndEmptyFrames) {
   atom.type.resize(1);
   empty.position.clear();
   empty.type.clear();
-  for (const Schedule& s : schedules()) {
+  for (const Schedule& s : mtp_schedules()) {
     const auto potential = make_mtp_potential(model, s.exec);
     for (const Frame* frame : {&cluster, &dimer})
       expect_equal(evaluate_potential(*potential, *frame, s.exec), slow(model, *frame), 1e-12, s.name);
@@ -306,7 +306,7 @@ TEST(Mtp, TurningShiftingPermutingAndRepeatingTheSystem) {
 TEST(Mtp, SlabsBatchesLongListsAndThreads) {
   const MtpModel model = test::small_mtp();
   const Frame frame = two_species_gas(60, 12, 21, true), other = two_species_gas(5, 5, 22);
-  for (const Schedule& s : schedules()) {
+  for (const Schedule& s : mtp_schedules()) {
     const auto potential = make_mtp_potential(model, s.exec);
     const Evaluation whole = evaluate_potential(*potential, frame, s.exec);
     const Evaluation long_list =
@@ -357,7 +357,7 @@ TEST(Mtp, PairsBelowTheMinimalDistanceAreCounted) {
   for (const bool repulsive : {false, true}) {
     model.repulsive = repulsive;
     const Slow wanted = slow(model, frame);
-    for (const Schedule& s : schedules()) {
+    for (const Schedule& s : mtp_schedules()) {
       const auto potential = make_mtp_potential(model, s.exec);
       const Evaluation found = evaluate_potential(*potential, frame, s.exec);
       EXPECT_EQ(found.too_close.count, n_close) << s.name;
@@ -373,7 +373,7 @@ TEST(Mtp, GradientsInTheCoefficientsAndGrades) {
   const Frame frame = two_species_gas(20, 8, 31), other = two_species_gas(6, 6, 32);
   const Slow wanted = slow(model, frame, true);
   const std::vector<double>& X = model.active_set->inverse_transposed;
-  for (const Schedule& s : schedules()) {
+  for (const Schedule& s : mtp_schedules()) {
     const auto potential = make_mtp_potential(model, s.exec);
     const Evaluation found =
         evaluate_potential(*potential, {&frame, &other}, s.exec, {true, true, true, true, true, true});
@@ -535,7 +535,7 @@ void check_level(int level) {
   const MtpModel model = random_level(level, 2);
   const Frame frame = two_species_gas(6, 6.5, static_cast<uint64_t>(100 + level), true);
   const Slow wanted = slow(model, frame);
-  for (const Schedule& s : schedules()) {
+  for (const Schedule& s : mtp_schedules()) {
     const auto potential = make_mtp_potential(model, s.exec);
     expect_equal(evaluate_potential(*potential, frame, s.exec), wanted, 1e-11, model.name + " " + s.name);
   }
@@ -585,7 +585,7 @@ TEST(LongMtpReference, TemplatesOfEveryLevelEqualNumpy) {
     for (const auto& f : wanted["force"]) numpy.force.push_back({f[0], f[1], f[2]});
     const auto& w = wanted["virial"];
     numpy.virial = {w[0][0], w[1][1], w[2][2], w[0][1], w[0][2], w[1][2]};
-    for (const Schedule& s : schedules()) {
+    for (const Schedule& s : mtp_schedules()) {
       const auto potential = make_mtp_potential(model, s.exec);
       expect_equal(evaluate_potential(*potential, frame, s.exec), numpy, 1e-10,
                    "level " + level + " " + s.name);
@@ -595,7 +595,7 @@ TEST(LongMtpReference, TemplatesOfEveryLevelEqualNumpy) {
     check_derivatives(model, frame);
   }
   std::printf("compared %d evaluations with numpy\n", compared);
-  EXPECT_EQ(compared, 11 * static_cast<int>(schedules().size()));
+  EXPECT_EQ(compared, 11 * static_cast<int>(mtp_schedules().size()));
 }
 
 // ---- Against MLIP-3 and LAMMPS
@@ -650,7 +650,7 @@ TEST(LongMtpReference, EqualsMlip3OnEveryStructure) {
   for (const char* name : {"pot_16", "pot_20", "pot_22", "rand2_l12", "rand2_l10_Z", "rand3_l08"}) {
     const MtpModel model = read_mtp(potential_path(shared, name));
     for (const ReferenceCase& c : reference_cases(shared + "/reference/mtp/data/ref/" + name))
-      for (const Schedule& s : schedules()) {
+      for (const Schedule& s : mtp_schedules()) {
         const auto potential = make_mtp_potential(model, s.exec);
         // fe_short3: atoms at 1.17 A, where the polynomials cancel: the reference itself has 10 digits.
         const double bound = c.name == "fe_short3" ? 1e-9 : 1e-10;

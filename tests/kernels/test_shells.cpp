@@ -10,6 +10,7 @@
 #include "host/error.hpp"
 #include "tests/reference/shells_ref.hpp"
 #include "tests/support/boundaries.hpp"
+#include "tests/support/expect_relative.hpp"
 #include "tests/support/frames.hpp"
 #include "tests/support/run_analysis.hpp"
 #include "tests/support/shared.hpp"
@@ -19,17 +20,14 @@ namespace grainfield {
 namespace {
 
 using test::bulk_of;
+using test::expect_relative;
 using test::fe_beta;
 using test::fe_lattice;
 using test::Given;
+using test::has_note;
 
 const double fe_bulk = 2 / std::pow(fe_lattice, 3);
 const double c0 = std::pow(fe_beta * std::sqrt(2 * std::numbers::pi), -3);
-
-void expect_relative(double found, double expected, double bound, const std::string& what) {
-  EXPECT_LE(std::fabs(found - expected), bound * std::fabs(expected))
-      << what << ": found " << found << ", expected " << expected;
-}
 
 // Per-atom inputs of any numbers, and the analysis on them.
 struct Inputs {
@@ -59,11 +57,6 @@ FrameResults run(const Inputs& in, const Given& given = {}, const RunContext& co
   frame.position.resize(in.density.size());
   test::run_analysis(find_analysis("shells"), frame, context, given, results);
   return results;
-}
-bool has_note(const FrameResults& results, const std::string& text) {
-  for (const std::string& note : results.notes)
-    if (note.find(text) != std::string::npos) return true;
-  return false;
 }
 
 TEST(Shells, EqualsTheReference) {

@@ -21,10 +21,13 @@
 #include "tests/support/command.hpp"
 #include "tests/support/mtp_models.hpp"
 #include "tests/support/places.hpp"
+#include "tests/support/replaced.hpp"
 #include "tests/support/temp_folder.hpp"
 
 namespace grainfield {
 namespace {
+
+using test::replaced;
 
 namespace fs = std::filesystem;
 using namespace test;
@@ -52,14 +55,6 @@ std::vector<T> values_of(const Datasets& datasets, const std::string& name) {
 const std::string frame_index = "parameters/grainfield/frames/index";
 const std::string density = "particles/all/number_density/value";
 
-// Replaces the n-th (from 0) `what`.
-std::string replaced(std::string text, const std::string& what, int n, const std::string& by) {
-  size_t at = text.find(what);
-  for (; n > 0 && at != std::string::npos; --n) at = text.find(what, at + 1);
-  EXPECT_NE(at, std::string::npos) << what;
-  return at == std::string::npos ? text : text.replace(at, what.size(), by);
-}
-
 // Makes frame k of a trajectory unreadable: its first position is NaN, or a number is none.
 void damage(const std::string& path, int k) {
   if (!path.ends_with(".h5")) {
@@ -68,7 +63,7 @@ void damage(const std::string& path, int k) {
                            : path.ends_with(".dump") ? "ITEM: ATOMS id type element x y z\n"
                                                      : "pos:R:3";
     const std::string bad =
-        path.ends_with(".extxyz") ? replaced(text, at, k, "pos:R:4") : replaced(text, at, k, at + "x ");
+        path.ends_with(".extxyz") ? replaced(text, at, "pos:R:4", k) : replaced(text, at, at + "x ", k);
     std::ofstream(path, std::ios::binary) << bad;
     return;
   }

@@ -25,6 +25,17 @@ inline std::vector<RunContext> schedules() {
   return runs;
 }
 
+// What results say of an observable; it must be there.
+inline const std::vector<double>& values(const FrameResults& results, const std::string& name) {
+  const Observable* found = results.find_observable(name);
+  if (!found) throw std::out_of_range(name);
+  return found->real;
+}
+inline bool has_note(const FrameResults& results, const std::string& text) {
+  return std::any_of(results.notes.begin(), results.notes.end(),
+                     [&](const std::string& note) { return note.find(text) != std::string::npos; });
+}
+
 using Given = std::vector<std::pair<std::string, std::string>>;
 
 // `results` may hold what the analysis requires. Returns how each pass was cut.

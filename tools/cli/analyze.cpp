@@ -33,7 +33,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct AnalyzeOptions {
   std::vector<std::string> inputs, compute, settings, species;
   std::string config, output, format, frames, memory, device = "auto", structure;
   std::string timeline;
@@ -74,7 +74,7 @@ std::vector<AnalysisRequest> make_requests(const std::vector<std::string>& compu
 }
 
 // why_cpu: why there is no GPU, to be said once nothing is wrong with the arguments.
-RunContext make_run(const Options& o, std::string& why_cpu) {
+RunContext make_run(const AnalyzeOptions& o, std::string& why_cpu) {
   RunContext run;
   if (o.threads < 1 || o.threads > 4096)
     throw UsageError(fmt::format("--threads {}: expected 1 to 4096", o.threads));
@@ -99,7 +99,8 @@ RunContext make_run(const Options& o, std::string& why_cpu) {
   return run;
 }
 
-std::vector<std::pair<std::string, std::string>> parameters_of(const Options& o, const Analyzer& analyzer,
+std::vector<std::pair<std::string, std::string>> parameters_of(const AnalyzeOptions& o,
+                                                               const Analyzer& analyzer,
                                                                const FrameRange& frames) {
   std::vector<std::pair<std::string, std::string>> all = {
       {"run.compute", fmt::format("{}", fmt::join(analyzer.names(), ","))},
@@ -164,7 +165,7 @@ void print_summary(const RunReport& report, const Analyzer& analyzer, const std:
   fmt::print("{}\n", text);
 }
 
-void run_analyze(Options& o, CLI::App& command, const std::string& command_line) {
+void run_analyze(AnalyzeOptions& o, CLI::App& command, const std::string& command_line) {
   std::vector<std::string> settings;
   if (!o.config.empty()) settings = read_config(command, o.config);
   settings.insert(settings.end(), o.settings.begin(), o.settings.end());
@@ -243,7 +244,7 @@ void run_analyze(Options& o, CLI::App& command, const std::string& command_line)
 }  // namespace
 
 void add_analyze(CLI::App& app, const std::string& command_line) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<AnalyzeOptions>();
   CLI::App* command =
       app.add_subcommand("analyze", "Compute quantities of every frame and write them in H5MD");
   command->add_option("input", o->inputs, "snapshots; frames of several files follow each other");

@@ -40,7 +40,7 @@ namespace {
 using json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-struct Options {
+struct BenchOptions {
   std::vector<std::string> sizes, compare;
   std::string device = "all", filter, output, svg, timeline_svg, simd = "avx512", python, show;
   int threads = 0, repeats = -1;  // -1: the default
@@ -89,7 +89,7 @@ std::string cpu_info(const std::string& key) {
   return "";
 }
 
-std::vector<Device> processors(const Options& o) {
+std::vector<Device> processors(const BenchOptions& o) {
   std::vector<Device> found;
   Exec host = choose_device("cpu", o.threads);
   host.simd = parse_simd(o.simd);
@@ -165,7 +165,7 @@ std::string date_text() {
 
 class Bench {
  public:
-  explicit Bench(const Options& o) : o_(o), begun_(now()) {
+  explicit Bench(const BenchOptions& o) : o_(o), begun_(now()) {
     for (const std::string& list : o.sizes)
       for (size_t from = 0; from <= list.size();) {
         const size_t comma = std::min(list.find(',', from), list.size());
@@ -374,7 +374,7 @@ class Bench {
     return median;
   }
 
-  const Options& o_;
+  const BenchOptions& o_;
   double begun_;
   std::vector<int64_t> sizes_;
   int repeats_ = 5;
@@ -386,7 +386,7 @@ class Bench {
   std::optional<BenchPeers> peers_;
 };
 
-void run_bench(const Options& o) {
+void run_bench(const BenchOptions& o) {
   if (!o.compare.empty()) {
     const json a = read_bench_report(o.compare[0]), b = read_bench_report(o.compare[1]);
     const BenchComparison c = compare_bench(a, b);
@@ -430,7 +430,7 @@ void run_bench(const Options& o) {
 void add_bench(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("bench", "Measure every kernel and stage against what this machine can do");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<BenchOptions>();
   command->add_flag("--quick", o->quick, "2,000 and 16,000 atoms, 3 repeats: done in a minute");
   command->add_option("--filter", o->filter, "Only cases whose name this regular expression matches");
   command->add_option("--sizes", o->sizes, "Numbers of atoms, as 16k,1M (default 16k,128k,1M,8M)");

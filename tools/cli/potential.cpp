@@ -157,7 +157,7 @@ void print_mtp(const json& out) {
              set["weight_scaling"].get<int>());
 }
 
-struct InfoCommand {
+struct PotentialInfoCommand {
   std::vector<std::string> names;
   bool as_json = false;
 
@@ -234,7 +234,7 @@ void add_potential(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("potential", "look at interatomic potentials, or create one");
   sub->require_subcommand(1);
 
-  auto info = std::make_shared<InfoCommand>();
+  auto info = std::make_shared<PotentialInfoCommand>();
   CLI::App* info_sub = sub->add_subcommand("info", "say what a potential holds");
   info_sub
       ->add_option("files", info->names,

@@ -5,27 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/core/parallel.hpp"
-
 namespace grainfield {
 namespace {
-
-constexpr int64_t piece = 1 << 15;  // fixed: partial sums must not depend on the threads
-
-template <class T>
-Statistics statistics_of(const std::vector<T>& values, int components, int component, int threads) {
-  const int64_t n = static_cast<int64_t>(values.size()) / components;
-  std::vector<Statistics> partial(static_cast<size_t>((n + piece - 1) / piece));
-  parallel_chunks(threads, n, piece, [&](int64_t begin, int64_t end, int) {
-    Statistics part;
-    for (int64_t i = begin; i < end; ++i)
-      part.add(static_cast<double>(values[static_cast<size_t>(i * components + component)]));
-    partial[static_cast<size_t>(begin / piece)] = part;
-  });
-  Statistics all;
-  for (const Statistics& part : partial) all.merge(part);
-  return all;
-}
 
 RunSummary::Row& row_of(std::vector<RunSummary::Row>& rows, const std::string& name,
                         const std::string& unit) {
@@ -38,54 +19,17 @@ std::string number(double value) { return fmt::format("{:.6g}", value == 0 ? 0.0
 
 }  // namespace
 
-void Statistics::add(double value) {
-  if (std::isnan(value)) {
-    ++n_nan;
-    return;
-  }
-  ++count;
-  if (count == 1) {
-    mean = min = max = value;
-    return;
-  }
-  const double before = value - mean;
-  mean += before / static_cast<double>(count);
-  square += before * (value - mean);
-  min = std::min(min, value);
-  max = std::max(max, value);
-}
-
-void Statistics::merge(const Statistics& other) {
-  n_nan += other.n_nan;
-  if (other.count == 0) return;
-  if (count == 0) {
-    const int64_t nan = n_nan;
-    *this = other;
-    n_nan = nan;
-    return;
-  }
-  const double total = static_cast<double>(count + other.count);
-  const double shift = other.mean - mean;
-  square +=
-      other.square + shift * shift * static_cast<double>(count) * static_cast<double>(other.count) / total;
-  mean += shift * static_cast<double>(other.count) / total;
-  count += other.count;
-  min = std::min(min, other.min);
-  max = std::max(max, other.max);
-}
-
-double Statistics::std() const { return count > 1 ? std::sqrt(square / static_cast<double>(count)) : 0; }
-
 void RunSummary::add(const FrameResults& results, int threads) {
   for (const Field& field : results.fields) {
+    const std::vector<Statistics> columns = field.is_integer
+                                                ? column_statistics(field.integer, field.components, threads)
+                                                : column_statistics(field.real, field.components, threads);
     for (int c = 0; c < field.components; ++c) {
       const auto k = static_cast<size_t>(c);
       std::string name = field.name;
       if (field.components > 1)
         name += "." + (k < field.component_names.size() ? field.component_names[k] : fmt::to_string(c));
-      row_of(fields_, name, field.unit)
-          .values.merge(field.is_integer ? statistics_of(field.integer, field.components, c, threads)
-                                         : statistics_of(field.real, field.components, c, threads));
+      row_of(fields_, name, field.unit).values.merge(columns[k]);
     }
   }
   for (const Observable& o : results.observables)

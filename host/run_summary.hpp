@@ -7,21 +7,9 @@
 #include <vector>
 
 #include "host/results.hpp"
+#include "host/statistics.hpp"
 
 namespace grainfield {
-
-// Mean, extremes and standard deviation (of the population) of the values that are numbers.
-struct Statistics {
-  int64_t count = 0;
-  int64_t n_nan = 0;
-  double mean = 0, min = 0, max = 0;
-  double square = 0;  // sum of squared deviations from the mean
-
-  void add(double value);
-  // As if the values of `other` had been added (Chan, Golub, LeVeque, Am. Stat. 37, 242 (1983)).
-  void merge(const Statistics& other);
-  double std() const;  // 0 for one value
-};
 
 class RunSummary {
  public:

@@ -55,6 +55,15 @@ void Element::write(const File& file, hsize_t row, const Dims& item_dims, const 
   write_part(file, row, item_dims, 0, item_dims.empty() ? 1 : item_dims[0], data);
 }
 
+void Element::write_rows(const File& file, hsize_t n_rows, const Dims& item_dims, const void* data) {
+  if (n_rows == 0) return;
+  Dims offset, block;
+  place(file, n_rows - 1, item_dims, 0, item_dims.empty() ? 1 : item_dims[0], offset, block);
+  offset[0] = 0;
+  block[0] = n_rows;
+  dataset_.write(file, offset, block, dataset_.type(), data);
+}
+
 void Element::write_text(const File& file, hsize_t row, const Dims& item_dims,
                          const std::vector<std::string>& text) {
   write_part_text(file, row, item_dims, 0, item_dims.empty() ? 1 : item_dims[0], text);
@@ -101,15 +110,17 @@ void write_box(const File& file, Elements& elements, const std::string& group, c
       if (!b.periodic[k]) boundary[k] = "none";
   set_fixed_attribute(file, box, "boundary", boundary, false);
   if (std::none_of(frames.has_box.begin(), frames.has_box.end(), [](bool has) { return has; })) return;
-  for (size_t row = 0; row < frames.box.size(); ++row) {
-    const Box& b = frames.box[row];
-    const double edges[] = {b.a.x, b.a.y, b.a.z, b.b.x, b.b.y, b.b.z, b.c.x, b.c.y, b.c.z};
-    const double origin[] = {b.origin.x, b.origin.y, b.origin.z};
-    const int32_t periodic[] = {b.periodic[0], b.periodic[1], b.periodic[2]};
-    elements.get(file, box + "/edges", Type::real, {3, 3}).write(file, row, {3, 3}, edges);
-    elements.get(file, box + "/origin", Type::real, {3}).write(file, row, {3}, origin);
-    elements.get(file, box + "/periodic", Type::int32, {3}).write(file, row, {3}, periodic);
+  std::vector<double> edges, origin;
+  std::vector<int32_t> periodic;
+  for (const Box& b : frames.box) {
+    for (const Vec3& v : {b.a, b.b, b.c}) edges.insert(edges.end(), {v.x, v.y, v.z});
+    origin.insert(origin.end(), {b.origin.x, b.origin.y, b.origin.z});
+    for (const bool p : b.periodic) periodic.push_back(p);
   }
+  const hsize_t n = frames.box.size();
+  elements.get(file, box + "/edges", Type::real, {3, 3}).write_rows(file, n, {3, 3}, edges.data());
+  elements.get(file, box + "/origin", Type::real, {3}).write_rows(file, n, {3}, origin.data());
+  elements.get(file, box + "/periodic", Type::int32, {3}).write_rows(file, n, {3}, periodic.data());
   set_attribute(file, box + "/edges/value", "unit", std::string("Ang"));
   set_attribute(file, box + "/origin/value", "unit", std::string("Ang"));
 }

@@ -30,6 +30,8 @@ class Element {
   std::string value() const { return path_ + "/value"; }
   void write(const File& file, hsize_t row, const Dims& item_dims, const void* data);
   void write_text(const File& file, hsize_t row, const Dims& item_dims, const std::vector<std::string>& text);
+  // The first n rows, all of the same shape.
+  void write_rows(const File& file, hsize_t n_rows, const Dims& item_dims, const void* data);
   // Part of a row along the first item dimension, for data that come in pieces.
   void write_part(const File& file, hsize_t row, const Dims& item_dims, hsize_t first, hsize_t count,
                   const void* data);

@@ -106,4 +106,43 @@ void rename_durably(const std::string& from, const std::string& to) {
   sync_to_disk(folder.empty() ? "." : folder.string());
 }
 
+BackgroundRenames::~BackgroundRenames() {
+  for (const std::future<void>& pending : pending_) pending.wait();
+}
+
+void BackgroundRenames::add(std::function<void()> task) {
+  constexpr size_t most_pending = 6;
+  while (pending_.size() >= most_pending) {
+    std::future<void> oldest = std::move(pending_.front());
+    pending_.pop_front();
+    oldest.get();
+  }
+  // Where no thread can be had, the work is done when its result is asked for.
+  pending_.push_back(std::async(std::launch::async | std::launch::deferred, std::move(task)));
+}
+
+void BackgroundRenames::rename(std::string from, std::string to) {
+  add([from = std::move(from), to = std::move(to)] {
+    sync_to_disk(from);
+    rename_durably(from, to);
+  });
+}
+
+void BackgroundRenames::start_writing_back(std::string path) {
+  add([path = std::move(path)] {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    ::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);  // only advice: that it failed is seen at the end
+    ::close(fd);
+  });
+}
+
+void BackgroundRenames::wait() {
+  while (!pending_.empty()) {
+    std::future<void> oldest = std::move(pending_.front());
+    pending_.pop_front();
+    oldest.get();
+  }
+}
+
 }  // namespace grainfield

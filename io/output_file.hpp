@@ -3,6 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <functional>
+#include <future>
 #include <string>
 
 namespace grainfield {
@@ -37,5 +40,20 @@ class OutputFile {
 void sync_to_disk(const std::string& path);
 // rename(2), then the folder's entry to the disk; ResourceError where that fails.
 void rename_durably(const std::string& from, const std::string& to);
+
+// Does both in the background, a few files at a time, while the caller goes on. What fails there is thrown by
+// the next call; the destructor waits, and leaves what failed under its first name.
+class BackgroundRenames {
+ public:
+  ~BackgroundRenames();
+  void rename(std::string from, std::string to);
+  // Asks the system to begin with what a file holds so far, so that its own turn takes less time.
+  void start_writing_back(std::string path);
+  void wait();
+
+ private:
+  void add(std::function<void()> task);
+  std::deque<std::future<void>> pending_;
+};
 
 }  // namespace grainfield

@@ -69,11 +69,10 @@ std::string difference(const json& then, const json& now) {
   return "they differ";
 }
 
-void write_provenance(const File& file, const Provenance& p, const std::string& fingerprint) {
+void write_provenance(const File& file, const Provenance& p) {
   h5::create_group(file, parameters_group + "/parameters");
   h5::set_attribute(file, parameters_group, "version", p.version);
   h5::set_attribute(file, parameters_group, "command", p.command);
-  h5::set_attribute(file, parameters_group, "fingerprint", fingerprint);
   for (const auto& [name, value] : p.parameters) {
     if (!h5::has_attribute(file, parameters_group + "/parameters", name))
       h5::set_attribute(file, parameters_group + "/parameters", name, value);
@@ -96,6 +95,16 @@ struct Rows {
   h5::FrameTable table;
   std::vector<int64_t> frame;
   std::vector<std::string> notes;
+
+  void add(const Rows& other, size_t row) {
+    frame.push_back(other.frame[row]);
+    notes.push_back(other.notes[row]);
+    table.step.push_back(other.table.step[row]);
+    table.time.push_back(other.table.time[row]);
+    table.n_atoms.push_back(other.table.n_atoms[row]);
+    table.box.push_back(other.table.box[row]);
+    table.has_box.push_back(true);
+  }
 };
 
 void write_rows(const File& file, Elements& elements, const Rows& rows) {
@@ -143,13 +152,6 @@ Rows read_rows(const File& file) {
   return rows;
 }
 
-void describe(const File& file, const Element& element, const std::string& unit, const std::string& doc,
-              const std::vector<std::string>& components) {
-  if (!unit.empty()) h5::set_attribute(file, element.value(), "unit", h5::to_h5md_unit(unit));
-  if (!doc.empty()) h5::set_attribute(file, element.path(), "doc", doc);
-  if (!components.empty()) h5::set_attribute(file, element.path(), "component_names", components);
-}
-
 // Every time-dependent element below a group.
 void find_elements(const File& file, const std::string& group, std::vector<std::string>& found) {
   if (!h5::exists(file, group) || !h5::is_group(file, group)) return;
@@ -160,38 +162,123 @@ void find_elements(const File& file, const std::string& group, std::vector<std::
   }
 }
 
-// Part files -> one file. Rows are copied piece by piece, so that the memory does not grow with them.
-class Merger {
+// A file of results under construction, row by row. What describes an element is written with its first row.
+class ResultsFile {
  public:
-  Merger(const std::string& path, bool compress) : out_(File::create(path)), elements_(compress) {}
+  ResultsFile(const std::string& path, const std::string& name, bool compress)
+      : file_(File::create(path)), elements_(compress) {
+    file_.set_name(name);
+  }
 
-  File& file() { return out_; }
+  const File& file() const { return file_; }
 
-  void add(const File& part, hsize_t row, int64_t n_frames_so_far) {
+  void write_atoms(hsize_t row, const Frame& frame) {
+    const auto n = static_cast<hsize_t>(frame.n_atoms());
+    write_element(row, std::string(h5::all_particles) + "/position", Type::real, {n, 3},
+                  frame.position.data(), {"A", "", {}});
+    h5::write_species_and_ids(file_, elements_, row, frame, species_.add(frame.species));
+  }
+
+  void write_field(hsize_t row, const Field& field, const FrameResults& results) {
+    Dims dims{static_cast<hsize_t>(results.n_atoms)};
+    if (field.components > 1) dims.push_back(static_cast<hsize_t>(field.components));
+    const size_t expected = static_cast<size_t>(results.n_atoms) * static_cast<size_t>(field.components);
+    const size_t found = field.is_integer ? field.integer.size() : field.real.size();
+    if (found != expected)
+      throw std::logic_error(fmt::format("field {} has {} values; expected {}", field.name, found, expected));
+    write_element(row, std::string(h5::all_particles) + "/" + field.name,
+                  field.is_integer ? Type::int32 : Type::real, dims,
+                  field.is_integer ? static_cast<const void*>(field.integer.data()) : field.real.data(),
+                  {field.unit, field.doc, field.component_names});
+  }
+
+  void write_observable(hsize_t row, const Observable& observable, const FrameResults& results) {
+    Dims dims;
+    size_t expected = 1;
+    for (const int64_t d : observable.shape) {
+      dims.push_back(static_cast<hsize_t>(d));
+      expected *= static_cast<size_t>(d);
+    }
+    const size_t found = observable.is_integer ? observable.integer.size() : observable.real.size();
+    if (found != expected)
+      throw std::logic_error(fmt::format("frame {}: observable {} has {} values; expected {}", results.frame,
+                                         observable.name, found, expected));
+    write_element(
+        row, "/observables/" + observable.name, observable.is_integer ? Type::int64 : Type::real, dims,
+        observable.is_integer ? static_cast<const void*>(observable.integer.data()) : observable.real.data(),
+        {observable.unit, observable.doc, {}});
+  }
+
+  void begin_grid(hsize_t row, const GridShape& grid) {
+    const std::string path = "/grids/" + grid.name;
+    element(path, Type::real, grid_dims(grid), {grid.unit, grid.doc, {}});
+    const Box& b = grid.box;
+    const double edges[] = {b.a.x, b.a.y, b.a.z, b.b.x, b.b.y, b.b.z, b.c.x, b.c.y, b.c.z};
+    const double origin[] = {b.origin.x, b.origin.y, b.origin.z};
+    write_element(row, path + "/edges", Type::real, {3, 3}, edges, {"A", "cell vectors, one per row", {}});
+    write_element(row, path + "/origin", Type::real, {3}, origin,
+                  {"A", "position of grid point (0, 0, 0)", {}});
+    write_element(row, path + "/shape", Type::int64, {3}, grid.n, {});
+  }
+
+  void write_planes(hsize_t row, const GridShape& grid, int64_t first_plane, int64_t n_planes,
+                    const double* values) {
+    element("/grids/" + grid.name, Type::real, grid_dims(grid), {})
+        .write_part(file_, row, grid_dims(grid), static_cast<hsize_t>(first_plane),
+                    static_cast<hsize_t>(n_planes), values);
+  }
+
+  // Copies a row of another file, piece by piece, so that the memory does not grow with it.
+  void add(const File& part, hsize_t row, hsize_t out_row) {
     std::vector<std::string> paths;
     for (const char* group : {"/particles", "/observables", "/grids"}) find_elements(part, group, paths);
     for (const std::string& path : paths) {
       if (path.starts_with(std::string(h5::all_particles) + "/box/")) continue;  // comes from the table
-      copy(part, path, row, static_cast<hsize_t>(n_frames_so_far));
+      copy(part, path, row, out_row);
     }
     copy_group_attributes(part, "/grids");
   }
 
   void finish(const Rows& rows) {
     const std::string species = std::string(h5::all_particles) + "/species";
-    if (elements_.has(species)) species_.write(out_, species);
-    write_rows(out_, elements_, rows);
-    out_.close();
+    if (elements_.has(species)) species_.write(file_, species);
+    write_rows(file_, elements_, rows);
+    file_.close();
   }
 
  private:
+  struct Description {
+    std::string unit, doc;
+    std::vector<std::string> components;
+  };
+
+  static Dims grid_dims(const GridShape& grid) {
+    return {static_cast<hsize_t>(grid.n[0]), static_cast<hsize_t>(grid.n[1]),
+            static_cast<hsize_t>(grid.n[2])};
+  }
+
+  Element& element(const std::string& path, Type type, const Dims& dims, const Description& about) {
+    const bool is_new = !elements_.has(path);
+    Element& e = elements_.get(file_, path, type, dims);
+    if (!is_new) return e;
+    if (!about.unit.empty()) h5::set_attribute(file_, e.value(), "unit", h5::to_h5md_unit(about.unit));
+    if (!about.doc.empty()) h5::set_attribute(file_, e.path(), "doc", about.doc);
+    if (!about.components.empty()) h5::set_attribute(file_, e.path(), "component_names", about.components);
+    return e;
+  }
+
+  void write_element(hsize_t row, const std::string& path, Type type, const Dims& dims, const void* data,
+                     const Description& about) {
+    element(path, type, dims, about).write(file_, row, dims, data);
+  }
+
   void copy(const File& part, const std::string& path, hsize_t row, hsize_t out_row) {
     const Dataset from = Dataset::open(part, path + "/value");
     if (from.dims().empty() || row >= from.dims()[0])
       throw InputError(fmt::format("{}, {}: expected {} frames", part.path(), path, row + 1));
     const Dims item(from.dims().begin() + 1, from.dims().end());
     const bool is_new = !elements_.has(path);
-    Element& to = elements_.get(out_, path, from.type(), item);
+    Element& to = elements_.get(file_, path, from.type(), item);
     const bool is_species = path == std::string(h5::all_particles) + "/species";
     if (is_new) copy_attributes(part, path, is_species);
     std::vector<int32_t> new_index;
@@ -212,13 +299,13 @@ class Merger {
         block[1] = count;
       }
       if (from.type() == Type::text) {
-        to.write_part_text(out_, out_row, item, first, count, from.read_text(part, offset, block));
+        to.write_part_text(file_, out_row, item, first, count, from.read_text(part, offset, block));
         continue;
       }
       buffer.resize(count * bytes_per_step);
       from.read(part, offset, block, from.type(), buffer.data());
       if (is_species) remap(buffer, new_index);
-      to.write_part(out_, out_row, item, first, count, buffer.data());
+      to.write_part(file_, out_row, item, first, count, buffer.data());
     }
   }
 
@@ -240,9 +327,9 @@ class Merger {
   void copy_text_attribute(const File& part, const std::string& object, const std::string& name) {
     const std::vector<std::string> text = h5::text_attribute(part, object, name);
     if (name == "component_names")
-      h5::set_attribute(out_, object, name, text);
+      h5::set_attribute(file_, object, name, text);
     else if (!text.empty())
-      h5::set_attribute(out_, object, name, text[0]);
+      h5::set_attribute(file_, object, name, text[0]);
   }
 
   // /grids/<name> is a group of elements with a doc of its own.
@@ -251,11 +338,11 @@ class Merger {
     for (const std::string& name : h5::children(part, parent)) {
       const std::string path = parent + "/" + name;
       for (const std::string& attribute : h5::attribute_names(part, path))
-        if (!h5::has_attribute(out_, path, attribute)) copy_text_attribute(part, path, attribute);
+        if (!h5::has_attribute(file_, path, attribute)) copy_text_attribute(part, path, attribute);
     }
   }
 
-  File out_;
+  File file_;
   Elements elements_;
   h5::SpeciesTable species_;
 };
@@ -280,9 +367,8 @@ class H5ResultsWriter final : public ResultsWriter {
 
   ~H5ResultsWriter() override {
     const auto held = h5::lock();
-    if (part_.is_open()) {
-      part_elements_.reset();
-      part_ = {};
+    if (part_) {
+      part_.reset();
       ::unlink(part_temporary().c_str());
     }
     abandon_merging();
@@ -308,20 +394,7 @@ class H5ResultsWriter final : public ResultsWriter {
     open_part(frame);
     grid_ = grid;
     next_plane_ = 0;
-    const std::string path = "/grids/" + grid.name;
-    const Dims n = grid_dims();
-    Element& value = part_elements_->get(part_, path, Type::real, n);
-    describe(part_, value, grid.unit, grid.doc, {});
-    const Box& b = grid.box;
-    const double edges[] = {b.a.x, b.a.y, b.a.z, b.b.x, b.b.y, b.b.z, b.c.x, b.c.y, b.c.z};
-    const double origin[] = {b.origin.x, b.origin.y, b.origin.z};
-    Element& e = part_elements_->get(part_, path + "/edges", Type::real, {3, 3});
-    e.write(part_, 0, {3, 3}, edges);
-    describe(part_, e, "A", "cell vectors, one per row", {});
-    Element& o = part_elements_->get(part_, path + "/origin", Type::real, {3});
-    o.write(part_, 0, {3}, origin);
-    describe(part_, o, "A", "position of grid point (0, 0, 0)", {});
-    part_elements_->get(part_, path + "/shape", Type::int64, {3}).write(part_, 0, {3}, grid.n);
+    store([&](ResultsFile& file, hsize_t row) { file.begin_grid(row, grid); });
   }
 
   void write_planes(int64_t first_plane, int64_t n_planes, const double* values) override {
@@ -329,9 +402,9 @@ class H5ResultsWriter final : public ResultsWriter {
     if (!grid_ || first_plane != next_plane_ || n_planes < 0 || first_plane + n_planes > grid_->n[0])
       throw std::logic_error(
           fmt::format("grid planes {} to {} out of order", first_plane, first_plane + n_planes));
-    part_elements_->get(part_, "/grids/" + grid_->name, Type::real, grid_dims())
-        .write_part(part_, 0, grid_dims(), static_cast<hsize_t>(first_plane), static_cast<hsize_t>(n_planes),
-                    values);
+    store([&](ResultsFile& file, hsize_t row) {
+      file.write_planes(row, *grid_, first_plane, n_planes, values);
+    });
     next_plane_ += n_planes;
   }
 
@@ -344,32 +417,34 @@ class H5ResultsWriter final : public ResultsWriter {
     const auto held = h5::lock();
     if (grid_) throw std::logic_error("a frame is written before its grid is complete");
     open_part(results.frame);
-    if (options_.write_positions) write_atoms(frame);
-    for (const Field& field : results.fields) write_field(field, results);
-    for (const Observable& observable : results.observables) write_observable(observable, results);
-
-    Rows rows;
-    rows.frame = {results.frame};
-    rows.notes.emplace_back();
-    for (const std::string& note : results.notes) rows.notes[0] += (rows.notes[0].empty() ? "" : "\n") + note;
-    rows.table = {{results.step}, {results.n_atoms}, {results.time}, {results.box}, {true}};
-    write_rows(part_, *part_elements_, rows);
-    part_.close();
-    part_elements_.reset();
-    part_ = {};
+    store([&](ResultsFile& file, hsize_t row) {
+      if (options_.write_positions) file.write_atoms(row, frame);
+      for (const Field& field : results.fields) file.write_field(row, field, results);
+      for (const Observable& observable : results.observables)
+        file.write_observable(row, observable, results);
+    });
+    Rows row;
+    row.frame = {results.frame};
+    row.notes.emplace_back();
+    for (const std::string& note : results.notes) row.notes[0] += (row.notes[0].empty() ? "" : "\n") + note;
+    row.table = {{results.step}, {results.n_atoms}, {results.time}, {results.box}, {true}};
+    part_->finish(row);
+    part_.reset();
     const std::string name = part_name(results.frame);
-    sync_to_disk(part_temporary());
-    rename_durably(part_temporary(), name);
+    naming_.rename(part_temporary(), name);
     sources_[results.frame] = {name, 0};
-    merge_ahead();
+    if (!merges_this_) return;
+    merging_->rows.add(row, 0);
+    naming_.start_writing_back(merged_temporary());
   }
 
   void close() override {
     const auto held = h5::lock();
-    if (part_.is_open()) throw std::logic_error("the results are closed while a frame is half written");
+    if (part_) throw std::logic_error("the results are closed while a frame is half written");
+    naming_.wait();
     bool only_final = true;
     for (const auto& [frame, source] : sources_) only_final = only_final && source.file == path_;
-    if (sources_.size() == 1 && !only_final) {
+    if (sources_.size() == 1 && stands_alone(sources_.begin()->second.file)) {
       rename_durably(sources_.begin()->second.file, path_);
     } else if (!only_final || sources_.empty()) {
       merge();
@@ -385,10 +460,6 @@ class H5ResultsWriter final : public ResultsWriter {
     hsize_t row = 0;
   };
 
-  Dims grid_dims() const {
-    return {static_cast<hsize_t>(grid_->n[0]), static_cast<hsize_t>(grid_->n[1]),
-            static_cast<hsize_t>(grid_->n[2])};
-  }
   std::string part_name(int64_t frame) const { return fmt::format("{}/frame_{:09d}.h5", folder_, frame); }
   std::string part_temporary() const { return part_name(part_frame_) + ".tmp"; }
 
@@ -468,67 +539,49 @@ class H5ResultsWriter final : public ResultsWriter {
   }
 
   void open_part(int64_t frame) {
-    if (part_.is_open()) {
+    if (part_) {
       if (part_frame_ != frame)
         throw std::logic_error(
             fmt::format("frame {} begins while frame {} is half written", frame, part_frame_));
       return;
     }
     part_frame_ = frame;
-    part_ = File::create(part_temporary());
-    part_.set_name(path_);
-    part_elements_.emplace(options_.compress);
-    h5::write_metadata(part_, provenance_.version);
-    write_provenance(part_, provenance_, text_of(fingerprint_));
+    // The first may become the final file, if it stays alone; the others wait to be merged.
+    const bool first = sources_.empty();
+    part_.emplace(part_temporary(), path_, first && options_.compress);
+    describe_run(part_->file(), first);
+    merges_this_ = merge_ahead();
   }
 
-  void write_atoms(const Frame& frame) {
-    const auto n = static_cast<hsize_t>(frame.n_atoms());
-    const std::string all = h5::all_particles;
-    Element& position = part_elements_->get(part_, all + "/position", Type::real, {n, 3});
-    position.write(part_, 0, {n, 3}, frame.position.data());
-    describe(part_, position, "A", "", {});
-    h5::SpeciesTable species;
-    h5::write_species_and_ids(part_, *part_elements_, 0, frame, species.add(frame.species));
-    species.write(part_, all + "/species");
+  // What --resume asks for, or all.
+  void describe_run(const File& file, bool all) const {
+    h5::write_metadata(file, provenance_.version);
+    h5::create_group(file, parameters_group);
+    h5::set_attribute(file, parameters_group, "fingerprint", text_of(fingerprint_));
+    if (all) write_provenance(file, provenance_);
   }
 
-  void write_field(const Field& field, const FrameResults& results) {
-    Dims dims{static_cast<hsize_t>(results.n_atoms)};
-    if (field.components > 1) dims.push_back(static_cast<hsize_t>(field.components));
-    const size_t expected = static_cast<size_t>(results.n_atoms) * static_cast<size_t>(field.components);
-    const size_t found = field.is_integer ? field.integer.size() : field.real.size();
-    if (found != expected)
-      throw std::logic_error(fmt::format("field {} has {} values; expected {}", field.name, found, expected));
-    Element& e = part_elements_->get(part_, std::string(h5::all_particles) + "/" + field.name,
-                                     field.is_integer ? Type::int32 : Type::real, dims);
-    e.write(part_, 0, dims,
-            field.is_integer ? static_cast<const void*>(field.integer.data()) : field.real.data());
-    describe(part_, e, field.unit, field.doc, field.component_names);
+  // Whether a frame's own file can be the final one.
+  bool stands_alone(const std::string& file) const {
+    return file != path_ && h5::has_attribute(File::open(file), parameters_group, "version");
   }
 
-  void write_observable(const Observable& observable, const FrameResults& results) {
-    Dims dims;
-    size_t expected = 1;
-    for (const int64_t d : observable.shape) {
-      dims.push_back(static_cast<hsize_t>(d));
-      expected *= static_cast<size_t>(d);
+  // Does this to the frame in hand: in its own file, and at once in the final one where that is in the
+  // making.
+  template <class Write>
+  void store(const Write& write) {
+    write(*part_, 0);
+    if (!merges_this_) return;
+    try {
+      write(merging_->file, merging_->rows.frame.size());
+    } catch (const std::exception&) {
+      stop_merging();
     }
-    const size_t found = observable.is_integer ? observable.integer.size() : observable.real.size();
-    if (found != expected)
-      throw std::logic_error(fmt::format("frame {}: observable {} has {} values; expected {}", results.frame,
-                                         observable.name, found, expected));
-    Element& e = part_elements_->get(part_, "/observables/" + observable.name,
-                                     observable.is_integer ? Type::int64 : Type::real, dims);
-    e.write(
-        part_, 0, dims,
-        observable.is_integer ? static_cast<const void*>(observable.integer.data()) : observable.real.data());
-    describe(part_, e, observable.unit, observable.doc, {});
   }
 
   // The final file in the making.
   struct Merging {
-    Merger merger;
+    ResultsFile file;
     Rows rows;
     File source;  // the last one that was read
     std::string source_name;
@@ -537,29 +590,19 @@ class H5ResultsWriter final : public ResultsWriter {
   std::string merged_temporary() const { return folder_ + "/merged.tmp"; }
 
   void begin_merging() {
-    merging_.emplace(Merging{Merger(merged_temporary(), options_.compress), {}, {}, {}, {}});
-    File& out = merging_->merger.file();
-    out.set_name(path_);
-    h5::write_metadata(out, provenance_.version);
-    write_provenance(out, provenance_, text_of(fingerprint_));
+    merging_.emplace(Merging{ResultsFile(merged_temporary(), path_, options_.compress), {}, {}, {}, {}});
+    describe_run(merging_->file.file(), true);
   }
 
-  void append(int64_t frame, const Source& source) {
+  void append(const Source& source) {
     Merging& m = *merging_;
     if (m.source_name != source.file) {
       m.source = File::open(source.file);
       m.source_rows = read_rows(m.source);
       m.source_name = source.file;
     }
-    m.merger.add(m.source, source.row, static_cast<int64_t>(m.rows.frame.size()));
-    const auto r = static_cast<size_t>(source.row);
-    m.rows.frame.push_back(frame);
-    m.rows.notes.push_back(m.source_rows.notes[r]);
-    m.rows.table.step.push_back(m.source_rows.table.step[r]);
-    m.rows.table.time.push_back(m.source_rows.table.time[r]);
-    m.rows.table.n_atoms.push_back(m.source_rows.table.n_atoms[r]);
-    m.rows.table.box.push_back(m.source_rows.table.box[r]);
-    m.rows.table.has_box.push_back(true);
+    m.file.add(m.source, source.row, m.rows.frame.size());
+    m.rows.add(m.source_rows, static_cast<size_t>(source.row));
   }
 
   void abandon_merging() {
@@ -568,36 +611,37 @@ class H5ResultsWriter final : public ResultsWriter {
     ::unlink(merged_temporary().c_str());
   }
 
-  // While other frames are read and computed: appends all frames but the last, so that close() has little
-  // left to do. The last is not, because a single frame is not merged at all. Frames of an earlier run may
-  // belong between those that come: then all is merged at the end, and so it is after trouble, which close()
-  // reports.
-  void merge_ahead() {
-    if (!merges_ahead_) return;
+  void stop_merging() {
+    merges_ahead_ = merges_this_ = false;
+    abandon_merging();
+  }
+
+  // Before a frame is written: whether it can be appended to the final file at once, so that close() has
+  // little left to do. The first is appended from its own file when the second comes, because a single frame
+  // is not merged at all. Frames of an earlier run may belong between those that come: then all is merged at
+  // the end, and so it is after trouble, which close() reports.
+  bool merge_ahead() {
+    if (!merges_ahead_ || sources_.empty()) return false;
     try {
-      const auto end = std::prev(sources_.end());
-      auto next = merging_ && !merging_->rows.frame.empty()
-                      ? sources_.upper_bound(merging_->rows.frame.back())
-                      : sources_.begin();
-      const auto merged = merging_ ? static_cast<int64_t>(merging_->rows.frame.size()) : 0;
-      if (std::distance(sources_.begin(), next) != merged)  // a frame came after its successors
-        throw ResourceError("frames out of order");
-      if (next == end) return;
-      if (!merging_) begin_merging();
-      for (; next != end; ++next) append(next->first, next->second);
+      if (part_frame_ < sources_.rbegin()->first) throw ResourceError("frames out of order");
+      if (!merging_) {
+        naming_.wait();
+        begin_merging();
+        for (const auto& [frame, source] : sources_) append(source);
+      }
     } catch (const std::exception&) {
-      merges_ahead_ = false;
-      abandon_merging();
+      stop_merging();
     }
+    return merges_ahead_;
   }
 
   void merge() {
     if (!merging_) begin_merging();
-    if (sources_.empty()) h5::create_group(merging_->merger.file(), h5::all_particles);
+    if (sources_.empty()) h5::create_group(merging_->file.file(), h5::all_particles);
     const auto merged = static_cast<int64_t>(merging_->rows.frame.size());
     for (auto next = std::next(sources_.begin(), merged); next != sources_.end(); ++next)
-      append(next->first, next->second);
-    merging_->merger.finish(merging_->rows);
+      append(next->second);
+    merging_->file.finish(merging_->rows);
     merging_.reset();
     sync_to_disk(merged_temporary());
     rename_durably(merged_temporary(), path_);
@@ -610,11 +654,12 @@ class H5ResultsWriter final : public ResultsWriter {
   std::map<int64_t, Source> sources_;
   std::optional<Merging> merging_;  // holds the first frames of sources_
   bool merges_ahead_ = true;
+  BackgroundRenames naming_;
 
   // The frame in hand.
   int64_t part_frame_ = 0;
-  File part_;
-  std::optional<Elements> part_elements_;
+  std::optional<ResultsFile> part_;
+  bool merges_this_ = false;
   std::optional<GridShape> grid_;
   int64_t next_plane_ = 0;
 };

@@ -14,6 +14,7 @@
 
 #include "host/error.hpp"
 #include "io/h5md_schema.hpp"
+#include "io/output_file.hpp"
 #include "io/results_writer.hpp"
 #include "io/sha256.hpp"
 #include "tests/support/frames.hpp"
@@ -316,6 +317,59 @@ TEST(ResultsFile, ResumeKeepsFramesAndRefusesOthers) {
   folder.write("out.h5", "something else");
   EXPECT_NE(usage(some_provenance(), {.resume = true}).find("another file"), std::string::npos);
 }
+
+// Only the first frame's own file has what the final file needs: another one that is left alone is merged.
+TEST(ResultsFile, ALaterFrameLeftAloneIsComplete) {
+  const TempFolder folder;
+  const std::string path = folder.file("out.h5"), expected = folder.file("expected.h5");
+  {
+    const auto writer = open_results(path, some_provenance());
+    write_frame(*writer, 0);
+    write_frame(*writer, 1);
+  }
+  fs::remove(path + ".partial/frame_000000000.h5");  // a disk that lost it
+  open_results(path, some_provenance(), {.resume = true})->close();
+  {
+    const auto writer = open_results(expected, some_provenance());
+    write_frame(*writer, 1);
+    writer->close();
+  }
+  EXPECT_EQ(contents(path), contents(expected));
+}
+
+// Frames are compressed once: where they stay.
+TEST(ResultsFile, OnlyWhatStaysIsCompressed) {
+  const TempFolder folder;
+  const std::string path = folder.file("out.h5");
+  const auto is_compressed = [](const std::string& name) {
+    const auto held = h5::lock();
+    const Dataset d = Dataset::open(File::open(name), "/particles/all/number_density/value");
+    const h5::Handle plan(H5Dget_create_plist(d.id()), H5Pclose);
+    return H5Pget_nfilters(plan.get()) > 0;
+  };
+  {
+    const auto writer = open_results(path, some_provenance(), {.compress = true});
+    for (const int64_t k : {0, 1}) write_frame(*writer, k);
+  }
+  EXPECT_TRUE(is_compressed(path + ".partial/frame_000000000.h5"));  // final, if it stays alone
+  EXPECT_FALSE(is_compressed(path + ".partial/frame_000000001.h5"));
+  run(path, 3, {.compress = true, .resume = true});
+  EXPECT_TRUE(is_compressed(path));
+}
+
+TEST(ResultsFile, NamesGivenInTheBackground) {
+  const TempFolder folder;
+  BackgroundRenames naming;
+  for (int k = 0; k < 20; ++k)
+    naming.rename(folder.write(fmt::format("{}.tmp", k), "text"), folder.file(fmt::format("{}.h5", k)));
+  naming.start_writing_back(folder.file("absent"));
+  naming.wait();
+  for (int k = 0; k < 20; ++k) EXPECT_TRUE(fs::exists(folder.file(fmt::format("{}.h5", k))));
+  naming.rename(folder.file("absent.tmp"), folder.file("absent.h5"));
+  EXPECT_THROW(naming.wait(), ResourceError);
+  EXPECT_NO_THROW(naming.wait());  // said once
+  naming.rename(folder.write("a.tmp", "text"), folder.file("none/a.h5"));
+}  // who does not ask is not told
 
 // A child is killed at a random moment, again and again, until a run gets through; the file is that of a run
 // that nobody disturbed.

@@ -433,6 +433,50 @@ TEST(Summary, MatchesTheDefinitionsAndCountsNaN) {
   EXPECT_NE(summary.table().find("f.1"), std::string::npos);
 }
 
+// Value by value, for tables of few and many columns, with and without NaN, and rows that fill no block.
+TEST(Summary, ColumnsEqualTheirValuesOneByOne) {
+  std::mt19937 random(11);
+  std::normal_distribution<double> normal(-40, 3);
+  double worst = 0;
+  for (const int columns : {1, 2, 3, 7, 16, 17, 103, 5000})
+    for (const int64_t rows : {int64_t{0}, int64_t{1}, int64_t{2}, int64_t{300}, int64_t{70001}}) {
+      if (rows * columns > 1500000) continue;
+      std::vector<double> table(static_cast<size_t>(rows * columns));
+      std::vector<int32_t> integers(table.size());
+      for (size_t k = 0; k < table.size(); ++k) {
+        table[k] = random() % 50 == 0 ? std::nan("") : normal(random);
+        integers[k] = static_cast<int32_t>(random() % 14) - 1;
+      }
+      std::vector<Statistics> real(static_cast<size_t>(columns)), integer(real);
+      for (size_t k = 0; k < table.size(); ++k) {
+        real[k % real.size()].add(table[k]);
+        integer[k % integer.size()].add(integers[k]);
+      }
+      const auto compare = [&](const std::vector<Statistics>& found,
+                               const std::vector<Statistics>& expected) {
+        ASSERT_EQ(found.size(), expected.size());
+        for (size_t c = 0; c < found.size(); ++c) {
+          const Statistics &f = found[c], &e = expected[c];
+          ASSERT_EQ(f.count, e.count) << columns << " columns, " << rows << " rows, column " << c;
+          ASSERT_EQ(f.n_nan, e.n_nan);
+          ASSERT_EQ(f.min, e.min);
+          ASSERT_EQ(f.max, e.max);
+          ASSERT_NEAR(f.mean, e.mean, 1e-12 * std::fabs(e.mean) + 1e-13);
+          ASSERT_NEAR(f.square, e.square, 1e-11 * e.square + 1e-20);
+          if (e.square > 0) worst = std::max(worst, std::fabs(f.square - e.square) / e.square);
+        }
+      };
+      compare(column_statistics(table, columns, 1), real);
+      compare(column_statistics(integers, columns, 2), integer);
+      const auto one = column_statistics(table, columns, 1), four = column_statistics(table, columns, 4);
+      for (size_t c = 0; c < one.size(); ++c) {
+        EXPECT_EQ(one[c].mean, four[c].mean);
+        EXPECT_EQ(one[c].square, four[c].square);
+      }
+    }
+  std::printf("largest relative difference of squared deviations: %.1e\n", worst);
+}
+
 TEST(Summary, TextsOfBytesAndSeconds) {
   EXPECT_EQ(bytes_text(999), "999 B");
   EXPECT_EQ(bytes_text(1.234e9), "1.23 GB");

@@ -50,16 +50,25 @@ Spent spent_in(const std::function<void()>& work) {
           work_seconds() - before};
 }
 
-// Medians of both times; the first run warms up.
-Spent measured(int repeats, const std::function<void()>& work) {
-  std::vector<double> wall, cpu;
-  work();
-  for (int k = 0; k < repeats; ++k) {
-    const Spent s = spent_in(work);
-    wall.push_back(s.wall);
-    cpu.push_back(s.work);
+// Repeats of one piece of work.
+class Turns {
+ public:
+  void add(const Spent& s) {
+    wall_.push_back(s.wall);
+    work_.push_back(s.work);
   }
-  return {median_of(wall), median_of(cpu)};
+  Spent median() const { return {median_of(wall_), median_of(work_)}; }  // of either time
+
+ private:
+  std::vector<double> wall_, work_;
+};
+
+// The first run warms up.
+Spent measured(int repeats, const std::function<void()>& work) {
+  Turns turns;
+  work();
+  for (int k = 0; k < repeats; ++k) turns.add(spent_in(work));
+  return turns.median();
 }
 
 json spent_json(const Spent& s) { return {{"wall_s", s.wall}, {"work_s", s.work}}; }
@@ -157,42 +166,40 @@ json measure_streaming(const std::string& name, const StreamingInput& in) {
     return open_results(output, {"bench", "grainfield bench", {}, {describe_input(dump)}});
   };
 
-  // The stages alone.
-  const Spent reading = measured(in.repeats, [&] {
-    const auto reader = open_reader(dump, read);
-    Frame frame;
-    while (reader->next(frame)) {
-    }
-  });
-  Frame frame = read_frame(dump, 0, read);
+  // The stages alone and all of it, file to file, in turns: a machine's speed may drift. As in the whole,
+  // each frame is another one.
+  std::vector<Frame> frames(static_cast<size_t>(n_frames));
   Analyzer analyzer(work.requests, run);
   FrameResults results;
-  const Spent computing = measured(in.repeats, [&] {
+  const auto read_all = [&] {
+    const auto reader = open_reader(dump, read);
+    for (Frame& frame : frames) reader->next(frame);
+  };
+  const auto compute_all = [&] {
     RunSummary summary;
-    for (int k = 0; k < n_frames; ++k) {
-      results = analyzer.analyze(frame, k);
+    for (size_t k = 0; k < frames.size(); ++k) {
+      results = analyzer.analyze(frames[k], static_cast<int64_t>(k));
       summary.add(results, in.exec.threads);
     }
-  });
-  const Spent writing = measured(in.repeats, [&] {
-    fs::remove(output);
+  };
+  const auto write_all = [&] {
     const auto writer = make_writer();
-    for (int k = 0; k < n_frames; ++k) {
-      results.frame = k;
-      writer->write(frame, results);
+    for (size_t k = 0; k < frames.size(); ++k) {
+      results.frame = static_cast<int64_t>(k);
+      writer->write(frames[k], results);
     }
     writer->close();
-  });
-  results = {};
-  frame = {};
-
-  // All of it, file to file.
+  };
   struct Whole {
     Spent spent;
     std::vector<TimelineEvent> events;
   };
   std::vector<Whole> runs;
-  for (int k = -1; k < in.repeats; ++k) {
+  Turns reading, computing, writing;
+  for (int k = -1; k < in.repeats; ++k) {  // the first warms up
+    const Spent reading_now = spent_in(read_all), computing_now = spent_in(compute_all);
+    fs::remove(output);
+    const Spent writing_now = spent_in(write_all);
     fs::remove(output);
     Timeline timeline;
     PipelineOptions options;
@@ -202,7 +209,11 @@ json measure_streaming(const std::string& name, const StreamingInput& in) {
     options.timeline = &timeline;
     RunWatch watch;
     const Spent s = spent_in([&] { run_pipeline(options, analyzer, watch); });
-    if (k >= 0) runs.push_back({s, timeline.events()});
+    if (k < 0) continue;
+    reading.add(reading_now);
+    computing.add(computing_now);
+    writing.add(writing_now);
+    runs.push_back({s, timeline.events()});
   }
   fs::remove(output);
   fs::remove(dump);
@@ -211,7 +222,7 @@ json measure_streaming(const std::string& name, const StreamingInput& in) {
   const Whole& whole = runs[runs.size() / 2];
 
   const std::pair<const char*, Spent> stages[] = {
-      {"read", reading}, {"compute", computing}, {"write", writing}};
+      {"read", reading.median()}, {"compute", computing.median()}, {"write", writing.median()}};
   json alone, busy;
   double total = 0, slowest = 0;
   std::string name_of_slowest;

@@ -110,13 +110,19 @@ BackgroundRenames::~BackgroundRenames() {
   for (const std::future<void>& pending : pending_) pending.wait();
 }
 
-void BackgroundRenames::add(std::function<void()> task) {
-  constexpr size_t most_pending = 6;
-  while (pending_.size() >= most_pending) {
+void BackgroundRenames::settle(size_t most_left) {
+  while (pending_.size() > most_left) {
     std::future<void> oldest = std::move(pending_.front());
     pending_.pop_front();
     oldest.get();
   }
+}
+
+void BackgroundRenames::wait() { settle(0); }
+
+void BackgroundRenames::add(std::function<void()> task) {
+  constexpr size_t most_pending = 6;
+  settle(most_pending - 1);
   // Where no thread can be had, the work is done when its result is asked for.
   pending_.push_back(std::async(std::launch::async | std::launch::deferred, std::move(task)));
 }
@@ -135,14 +141,6 @@ void BackgroundRenames::start_writing_back(std::string path) {
     ::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);  // only advice: that it failed is seen at the end
     ::close(fd);
   });
-}
-
-void BackgroundRenames::wait() {
-  while (!pending_.empty()) {
-    std::future<void> oldest = std::move(pending_.front());
-    pending_.pop_front();
-    oldest.get();
-  }
 }
 
 }  // namespace grainfield

@@ -53,6 +53,7 @@ class BackgroundRenames {
 
  private:
   void add(std::function<void()> task);
+  void settle(size_t most_left);
   std::deque<std::future<void>> pending_;
 };
 

@@ -622,10 +622,10 @@ class H5ResultsWriter final : public ResultsWriter {
   // the end, and so it is after trouble, which close() reports.
   bool merge_ahead() {
     if (!merges_ahead_ || sources_.empty()) return false;
+    if (!merging_) naming_.wait();
     try {
       if (part_frame_ < sources_.rbegin()->first) throw ResourceError("frames out of order");
       if (!merging_) {
-        naming_.wait();
         begin_merging();
         for (const auto& [frame, source] : sources_) append(source);
       }

@@ -1,6 +1,7 @@
 #include "host/pipeline.hpp"
 
 #include <fmt/format.h>
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -74,6 +75,9 @@ void give_way() {
   const int now = ::getpriority(PRIO_PROCESS, self);
   if (errno == 0) (void)::setpriority(PRIO_PROCESS, self, now + steps);
 }
+
+// What debuggers and profilers call this thread.
+void name_thread(const char* name) { (void)::pthread_setname_np(::pthread_self(), name); }
 
 // A step was called off because another stage failed.
 struct Cancelled {};
@@ -208,6 +212,7 @@ class Run {
 
   // The reader's thread. Its errors end the run after the frames that came before them.
   void read() {
+    name_thread("read frames");
     give_way();
     try {
       expect_threads(analyzer_.run().exec.threads);
@@ -309,6 +314,7 @@ class Run {
 
   // The writer's thread. Its errors stop everything.
   void write() {
+    name_thread("write frames");
     give_way();
     std::unique_ptr<ResultsWriter> writer;
     try {
@@ -340,6 +346,7 @@ class Run {
   }
 
   void count() {
+    name_thread("count frames");
     try {
       watch_.n_frames = options_.frames.count(count_frames(options_, counting_ends_));
     } catch (const std::exception&) {
@@ -400,7 +407,10 @@ class Run {
         second_ = second_lane();
         if (second_) {
           second_->record(options_.timeline);
-          other = std::thread([this] { compute_lane(*second_); });
+          other = std::thread([this] {
+            name_thread("compute frames");
+            compute_lane(*second_);
+          });
         }
         compute_lane(analyzer_);
       }

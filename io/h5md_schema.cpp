@@ -1,6 +1,10 @@
 #include "io/h5md_schema.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstring>
+#include <stdexcept>
 
 namespace grainfield::h5 {
 
@@ -15,11 +19,19 @@ void write_metadata(const File& file, const std::string& version) {
   set_attribute(file, "/h5md/modules/units", "system", std::string("SI"));
 }
 
-Element::Element(const File& file, std::string path, Type type, const Dims& first_item_dims, bool compress)
+Element::Element(const File& file, std::string path, Type type, const Dims& first_item_dims, Layout layout)
     : path_(std::move(path)) {
   Dims dims{1};
   dims.insert(dims.end(), first_item_dims.begin(), first_item_dims.end());
-  dataset_ = Dataset::create(file, value(), type, dims, compress);
+  dataset_ = Dataset::create(file, value(), type, dims, layout);
+}
+
+Element::Element(const File& file, std::string path, Type type, const Dims& item_dims,
+                 const std::string& other, const std::vector<Piece>& pieces)
+    : path_(std::move(path)) {
+  Dims dims{1};
+  dims.insert(dims.end(), item_dims.begin(), item_dims.end());
+  dataset_ = Dataset::create_elsewhere(file, value(), type, dims, other, pieces);
 }
 
 void Element::place(const File& file, hsize_t row, const Dims& item_dims, hsize_t first, hsize_t count,
@@ -41,7 +53,95 @@ void Element::write_part(const File& file, hsize_t row, const Dims& item_dims, h
                          const void* data) {
   Dims offset, block;
   place(file, row, item_dims, first, count, offset, block);
-  dataset_.write(file, offset, block, dataset_.type(), data);
+  const size_t cut = cut_of(item_dims);
+  if (cut == 0) return dataset_.write(file, offset, block, dataset_.type(), data);
+  if (first == 0) begin_row(row, item_dims, cut);
+  hsize_t per_index = 1;
+  for (size_t k = 1; k < item_dims.size(); ++k) per_index *= item_dims[k];
+  if (!row_.begun || row_.number != row || row_.item_dims != item_dims || row_.taken != first * per_index)
+    throw std::logic_error(fmt::format("{}: a row is written out of order", path_));
+  write_chunks(file, count * per_index, static_cast<const char*>(data));
+}
+
+hsize_t Element::whole_chunks(hsize_t about) const {
+  const hsize_t chunk = dataset_.chunk().size() > 1 ? dataset_.chunk()[1] : 1;
+  return std::max<hsize_t>(1, about / chunk) * chunk;
+}
+
+size_t Element::cut_of(const Dims& item_dims) const {
+  const Dims& chunk = dataset_.chunk();
+  if (!dataset_.is_plain() || chunk[0] != 1) return 0;
+  size_t cut = 1;
+  while (cut + 1 < chunk.size() && chunk[cut] == 1) ++cut;
+  for (size_t k = cut + 1; k < chunk.size(); ++k)
+    if (chunk[k] != item_dims[k - 1]) return 0;
+  return cut < chunk.size() ? cut : 0;
+}
+
+void Element::begin_row(hsize_t row, const Dims& item_dims, size_t cut) {
+  row_ = {true, row, item_dims, cut, 1, 1, 0, {}, {}};
+  for (size_t k = cut; k < dataset_.chunk().size(); ++k) {
+    row_.run *= item_dims[k - 1];
+    row_.per_chunk *= dataset_.chunk()[k];
+  }
+}
+
+void Element::write_chunks(const File& file, hsize_t count, const char* data) {
+  const size_t width = type_bytes(type());
+  while (count > 0) {
+    const hsize_t in_run = row_.taken % row_.run;
+    const hsize_t in_chunk = in_run % row_.per_chunk;  // numbers of this chunk that have come
+    const hsize_t filled = std::min(row_.per_chunk, row_.run - (in_run - in_chunk));
+    const hsize_t now = std::min(count, filled - in_chunk);
+    const bool at_once = now == row_.per_chunk;
+    if (!at_once) row_.held.insert(row_.held.end(), data, data + now * width);
+    if (in_chunk + now == filled) {
+      Dims offset(dataset_.chunk().size(), 0);
+      offset[0] = row_.number;
+      offset[row_.cut] = (in_run - in_chunk) / row_.per_chunk * dataset_.chunk()[row_.cut];
+      hsize_t index = row_.taken / row_.run;
+      for (size_t k = row_.cut; k-- > 1; index /= row_.item_dims[k - 1])
+        offset[k] = index % row_.item_dims[k - 1];
+      if (!at_once) pad();
+      Piece piece = dataset_.write_chunk(file, offset, at_once ? data : row_.held.data());
+      row_.held.clear();
+      piece.bytes = filled * width;
+      if (!row_.pieces.empty() && row_.pieces.back().offset + row_.pieces.back().bytes == piece.offset)
+        row_.pieces.back().bytes += piece.bytes;
+      else
+        row_.pieces.push_back(piece);
+    }
+    row_.taken += now;
+    data += now * width;
+    count -= now;
+  }
+}
+
+void Element::pad() {
+  const auto fill = [&](auto value) {
+    const size_t come = row_.held.size();
+    row_.held.resize(row_.per_chunk * sizeof value);
+    for (size_t at = come; at < row_.held.size(); at += sizeof value)
+      std::memcpy(row_.held.data() + at, &value, sizeof value);
+  };
+  if (type() == Type::real)
+    fill(Dataset::real_fill);
+  else if (type() == Type::int32)
+    fill(static_cast<int32_t>(Dataset::integer_fill));
+  else
+    fill(Dataset::integer_fill);
+}
+
+bool Element::in_pieces(const Dims& item_dims) const {
+  return cut_of(item_dims) > 0 && std::find(item_dims.begin(), item_dims.end(), 0) == item_dims.end();
+}
+
+std::vector<Piece> Element::pieces_of(hsize_t row, const Dims& item_dims) const {
+  hsize_t n = 1;
+  for (const hsize_t d : item_dims) n *= d;
+  const bool complete =
+      row_.begun && row_.number == row && row_.item_dims == item_dims && row_.taken == n && n > 0;
+  return complete ? row_.pieces : std::vector<Piece>{};
 }
 
 void Element::write_part_text(const File& file, hsize_t row, const Dims& item_dims, hsize_t first,
@@ -79,7 +179,17 @@ void Element::finish(const File& file, hsize_t n_rows) {
 Element& Elements::get(const File& file, const std::string& path, Type type, const Dims& item_dims) {
   const auto found = elements_.find(path);
   if (found != elements_.end()) return found->second;
-  return elements_.try_emplace(path, file, path, type, item_dims, compress_).first->second;
+  return elements_.try_emplace(path, file, path, type, item_dims, layout_).first->second;
+}
+
+Element& Elements::elsewhere(const File& file, const std::string& path, Type type, const Dims& item_dims,
+                             const std::string& other, const std::vector<Piece>& pieces) {
+  return elements_.try_emplace(path, file, path, type, item_dims, other, pieces).first->second;
+}
+
+const Element* Elements::find(const std::string& path) const {
+  const auto found = elements_.find(path);
+  return found == elements_.end() ? nullptr : &found->second;
 }
 
 void Elements::finish(const File& file, const std::vector<int64_t>& step, const std::vector<double>& time) {
@@ -184,26 +294,37 @@ std::vector<Species> SpeciesTable::read(const File& file, const std::string& ele
   return species;
 }
 
-void write_species_and_ids(const File& file, Elements& elements, hsize_t row, const Frame& frame,
-                           const std::vector<int32_t>& index) {
-  constexpr hsize_t piece = 1 << 20;  // a multiple of the chunks, so that none is written twice
-  const auto n = static_cast<hsize_t>(frame.n_atoms());
-  const std::string all = all_particles;
-  Element& species = elements.get(file, all + "/species", Type::int32, {n});
-  Element& ids = elements.get(file, all + "/id", Type::int64, {n});
-  std::vector<int32_t> type;
-  std::vector<int64_t> id;
-  for (hsize_t first = 0; first < n; first += piece) {
-    const hsize_t count = std::min(piece, n - first);
-    type.clear();
-    id.clear();
-    for (hsize_t i = first; i < first + count; ++i) {
-      type.push_back(index[static_cast<size_t>(frame.type[i])]);
-      id.push_back(frame.id_of(static_cast<int64_t>(i)));
-    }
-    species.write_part(file, row, {n}, first, count, type.data());
-    ids.write_part(file, row, {n}, first, count, id.data());
+namespace {
+
+// An element of one number for each atom, made piece by piece.
+template <class T, class Value>
+void write_per_atom(const File& file, Element& element, hsize_t row, int64_t n_atoms, const Value& value) {
+  const auto piece = static_cast<int64_t>(element.whole_chunks(1 << 20));
+  std::vector<T> values;
+  for (int64_t first = 0; first < n_atoms; first += piece) {
+    const int64_t count = std::min(piece, n_atoms - first);
+    values.clear();
+    for (int64_t i = first; i < first + count; ++i) values.push_back(value(i));
+    element.write_part(file, row, {static_cast<hsize_t>(n_atoms)}, static_cast<hsize_t>(first),
+                       static_cast<hsize_t>(count), values.data());
   }
+}
+
+}  // namespace
+
+void write_species(const File& file, Elements& elements, hsize_t row, const Frame& frame,
+                   const std::vector<int32_t>& index) {
+  const Dims dims{static_cast<hsize_t>(frame.n_atoms())};
+  write_per_atom<int32_t>(
+      file, elements.get(file, std::string(all_particles) + "/species", Type::int32, dims), row,
+      frame.n_atoms(),
+      [&](int64_t i) { return index[static_cast<size_t>(frame.type[static_cast<size_t>(i)])]; });
+}
+
+void write_ids(const File& file, Elements& elements, hsize_t row, const Frame& frame) {
+  const Dims dims{static_cast<hsize_t>(frame.n_atoms())};
+  write_per_atom<int64_t>(file, elements.get(file, std::string(all_particles) + "/id", Type::int64, dims),
+                          row, frame.n_atoms(), [&](int64_t i) { return frame.id_of(i); });
 }
 
 }  // namespace grainfield::h5

@@ -23,9 +23,17 @@ void write_metadata(const File& file, const std::string& version);
 // A time-dependent element <path>/{value, step, time}, written frame by frame; `step` and `time` come last,
 // as hard links. Rows may differ in shape: the dataset grows, and what a row does not cover keeps the fill
 // value (NaN, -1, "").
+//
+// Elements of fixed layout have one row.
+//
+// A row that fills chunks of its own goes to them past HDF5's cache, and its pieces of the file are known: it
+// comes in the order of its numbers.
 class Element {
  public:
-  Element(const File& file, std::string path, Type type, const Dims& first_item_dims, bool compress);
+  Element(const File& file, std::string path, Type type, const Dims& first_item_dims, Layout layout);
+  // One row, whose numbers are in another file.
+  Element(const File& file, std::string path, Type type, const Dims& item_dims, const std::string& other,
+          const std::vector<Piece>& pieces);
   const std::string& path() const { return path_; }
   std::string value() const { return path_ + "/value"; }
   void write(const File& file, hsize_t row, const Dims& item_dims, const void* data);
@@ -40,26 +48,58 @@ class Element {
   // Gives the value n_rows frames, even where the last ones have nothing.
   void finish(const File& file, hsize_t n_rows);
   Type type() const { return dataset_.type(); }
+  // About so many indices of the first item dimension, in whole chunks: pieces of a row that compressed
+  // chunks need not be unpacked for.
+  hsize_t whole_chunks(hsize_t about) const;
+  // Whether rows of this shape are written so.
+  bool in_pieces(const Dims& item_dims) const;
+  // Where the numbers of a row lie in the file, in their order; none where it shares chunks with other rows,
+  // is not complete.
+  std::vector<Piece> pieces_of(hsize_t row, const Dims& item_dims) const;
 
  private:
+  // The row in hand, as it is cut into chunks along item dimension `cut`: its numbers come in runs, one for
+  // each index of the dimensions before that.
+  struct Row {
+    bool begun = false;
+    hsize_t number = 0;
+    Dims item_dims;
+    size_t cut = 0;
+    hsize_t run = 0, per_chunk = 0;  // numbers in a run, in a chunk
+    hsize_t taken = 0;               // numbers that have come
+    std::vector<char> held;          // those of a chunk that is not complete
+    std::vector<Piece> pieces;
+  };
+  // The item dimension along which chunks cut a row of this shape, if each chunk is filled by numbers that
+  // follow each other; 0 otherwise.
+  size_t cut_of(const Dims& item_dims) const;
+  void begin_row(hsize_t row, const Dims& item_dims, size_t cut);
+  void write_chunks(const File& file, hsize_t count, const char* data);
+  void pad();  // what is held becomes a whole chunk
   void place(const File& file, hsize_t row, const Dims& item_dims, hsize_t first, hsize_t count, Dims& offset,
              Dims& block);
   std::string path_;
   Dataset dataset_;
+  Row row_;
 };
 
 // The elements of a file under construction. At the end every one gets `step` and `time`.
 class Elements {
  public:
-  explicit Elements(bool compress) : compress_(compress) {}
+  explicit Elements(Layout layout) : layout_(layout) {}
   // The element at this path, made with these item dimensions at its first use.
   Element& get(const File& file, const std::string& path, Type type, const Dims& item_dims);
+  // The element at this path, made of one row of another file.
+  Element& elsewhere(const File& file, const std::string& path, Type type, const Dims& item_dims,
+                     const std::string& other, const std::vector<Piece>& pieces);
+  // Null where there is none.
+  const Element* find(const std::string& path) const;
   bool has(const std::string& path) const { return elements_.count(path) > 0; }
   // Completes all elements: same number of rows, hard-linked step and (unless empty) time.
   void finish(const File& file, const std::vector<int64_t>& step, const std::vector<double>& time);
 
  private:
-  bool compress_;
+  Layout layout_;
   std::map<std::string, Element> elements_;
 };
 
@@ -98,8 +138,9 @@ class SpeciesTable {
 
 // particles/all/species and id of a frame; piece by piece, so that large frames need no copies. `index`
 // translates the frame's types to those of the file.
-void write_species_and_ids(const File& file, Elements& elements, hsize_t row, const Frame& frame,
-                           const std::vector<int32_t>& index);
+void write_species(const File& file, Elements& elements, hsize_t row, const Frame& frame,
+                   const std::vector<int32_t>& index);
+void write_ids(const File& file, Elements& elements, hsize_t row, const Frame& frame);
 
 // "eV/A^3" <-> "eV Ang-3": the strings of H5MD's units module. Text that is no product of powers stays as it
 // is.

@@ -24,7 +24,9 @@ using h5::Type;
 class H5mdWriter final : public Writer {
  public:
   H5mdWriter(const std::string& path, const WriteOptions& options)
-      : path_(path), partial_(path + ".partial"), elements_(options.compress) {
+      : path_(path),
+        partial_(path + ".partial"),
+        elements_(options.compress ? h5::Layout::compressed : h5::Layout::growing) {
     const auto held = h5::lock();
     std::error_code ignored;
     if (std::filesystem::is_directory(partial_, ignored))
@@ -38,7 +40,7 @@ class H5mdWriter final : public Writer {
   ~H5mdWriter() override {
     if (!file_.is_open()) return;
     const auto held = h5::lock();
-    elements_ = h5::Elements(false);
+    elements_ = h5::Elements(h5::Layout::growing);
     file_ = {};
     ::unlink(partial_.c_str());
   }
@@ -51,7 +53,8 @@ class H5mdWriter final : public Writer {
     static_assert(sizeof(Vec3) == 3 * sizeof(double));
     element_for("position", Type::real, {n, 3}, "Ang").write(file_, row, {n, 3}, frame.position.data());
 
-    h5::write_species_and_ids(file_, elements_, row, frame, species_.add(frame.species));
+    h5::write_species(file_, elements_, row, frame, species_.add(frame.species));
+    h5::write_ids(file_, elements_, row, frame);
 
     std::set<std::string> taken{"position", "species", "id", "box"};
     for (const Column& c : frame.columns) write_column(c, row, n, taken);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -115,8 +116,6 @@ Handle file_type(Type type) {
   return text_type();
 }
 
-size_t type_bytes(Type type) { return type == Type::int32 ? 4 : type == Type::text ? 16 : 8; }
-
 // What so many stored bytes may hold at most: deflate packs no denser than 1032 : 1, and a little may be fill
 // values that are not stored.
 hsize_t largest_unpacked(hsize_t stored) {
@@ -138,21 +137,48 @@ hsize_t product(const Dims& dims) {
   return n;
 }
 
-// One frame per chunk, cut along the first item dimensions to at most chunk_bytes; small rows share a chunk.
+// One frame per chunk, cut evenly along the first item dimensions to at most chunk_bytes; small rows share a
+// chunk.
 Dims chunks_for(const Dims& dims, size_t bytes) {
   Dims chunk = dims;
   for (hsize_t& d : chunk) d = std::max<hsize_t>(1, d);
   chunk[0] = 1;
   for (size_t k = 1; k < chunk.size() && product(chunk) * bytes > chunk_bytes; ++k) {
     const hsize_t rest = product(chunk) / chunk[k] * bytes;
-    chunk[k] = std::max<hsize_t>(1, chunk_bytes / rest);
+    const hsize_t most = std::max<hsize_t>(1, chunk_bytes / rest), n_chunks = (chunk[k] + most - 1) / most;
+    chunk[k] = (chunk[k] + n_chunks - 1) / n_chunks;
   }
   chunk[0] = std::clamp<hsize_t>(small_row_bytes / (product(chunk) * bytes), 1, 1024);
   return chunk;
 }
 
+// Numbers that lie in another file lie beside the one that names it, wherever the program was started. HDF5
+// wants every handle of a dataset to agree on that.
+Handle dataset_access() {
+  Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);
+  H5Pset_efile_prefix(access.get(), "${ORIGIN}");
+  return access;
+}
+
+Handle open_dataset(const File& file, const std::string& path) {
+  return {H5Dopen2(file.id(), path.c_str(), dataset_access().get()), H5Dclose};
+}
+
+Handle create_dataset(const File& file, const std::string& path, Type type, const Handle& space,
+                      const Handle& plan) {
+  const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
+  H5Pset_create_intermediate_group(links.get(), 1);
+  Handle dataset(H5Dcreate2(file.id(), path.c_str(), file_type(type).get(), space.get(), links.get(),
+                            plan ? plan.get() : H5P_DEFAULT, dataset_access().get()),
+                 H5Dclose);
+  if (!dataset) file.fail(path, "cannot create");
+  return dataset;
+}
+
 Handle open_object(const File& file, const std::string& path) {
-  Handle object(H5Oopen(file.id(), path.c_str(), H5P_DEFAULT), H5Oclose);
+  Handle object = path == "/" || is_group(file, path)
+                      ? Handle(H5Oopen(file.id(), path.c_str(), H5P_DEFAULT), H5Oclose)
+                      : open_dataset(file, path);
   if (!object) file.fail(path, "cannot open");
   return object;
 }
@@ -299,6 +325,8 @@ void File::refuse(const std::string& object, const std::string& what) const {
   throw ResourceError(message);
 }
 
+size_t type_bytes(Type type) { return type == Type::int32 ? 4 : type == Type::text ? 16 : 8; }
+
 bool exists(const File& file, const std::string& path) {
   // H5Lexists wants every group on the way to exist.
   for (size_t at = path.find('/', 1);; at = path.find('/', at + 1)) {
@@ -343,7 +371,7 @@ void hard_link(const File& file, const std::string& from, const std::string& to)
 Dataset Dataset::open(const File& file, const std::string& path) {
   Dataset d;
   d.path_ = path;
-  d.handle_ = Handle(H5Dopen2(file.id(), path.c_str(), H5P_DEFAULT), H5Dclose);
+  d.handle_ = open_dataset(file, path);
   if (!d.handle_) file.fail(path, "expected a dataset");
   const Handle space(H5Dget_space(d.id()), H5Sclose);
   const Handle type(H5Dget_type(d.id()), H5Tclose);
@@ -372,48 +400,72 @@ Dataset Dataset::open(const File& file, const std::string& path) {
 }
 
 Dataset Dataset::create(const File& file, const std::string& path, Type type, const Dims& first_dims,
-                        bool compress) {
+                        Layout layout) {
   expect_room();
   Dataset d;
   d.path_ = path;
   d.type_ = type;
   d.dims_ = first_dims;
+  const bool grows = layout != Layout::fixed;
   const Dims unlimited(first_dims.size(), H5S_UNLIMITED);
-  const Dims chunk = chunks_for(first_dims, type_bytes(type));
-  const Handle space(
-      H5Screate_simple(static_cast<int>(first_dims.size()), first_dims.data(), unlimited.data()), H5Sclose);
+  const Handle space(H5Screate_simple(static_cast<int>(first_dims.size()), first_dims.data(),
+                                      grows ? unlimited.data() : nullptr),
+                     H5Sclose);
   const Handle plan(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
-  H5Pset_chunk(plan.get(), static_cast<int>(chunk.size()), chunk.data());
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  const int64_t minus_one = -1;
   bool planned = true;
-  if (type == Type::real) planned = H5Pset_fill_value(plan.get(), H5T_NATIVE_DOUBLE, &nan) >= 0;
+  if (grows) {
+    d.chunk_ = chunks_for(first_dims, type_bytes(type));
+    d.plain_ = layout == Layout::growing && type != Type::text && std::endian::native == std::endian::little;
+    planned = H5Pset_chunk(plan.get(), static_cast<int>(d.chunk_.size()), d.chunk_.data()) >= 0;
+  }
+  if (type == Type::real)
+    planned = planned && H5Pset_fill_value(plan.get(), H5T_NATIVE_DOUBLE, &real_fill) >= 0;
   if (type == Type::int32 || type == Type::int64)
-    planned = H5Pset_fill_value(plan.get(), H5T_NATIVE_INT64, &minus_one) >= 0;
-  if (compress && type != Type::text)
+    planned = planned && H5Pset_fill_value(plan.get(), H5T_NATIVE_INT64, &integer_fill) >= 0;
+  if (layout == Layout::compressed && type != Type::text)
     planned = planned && H5Pset_shuffle(plan.get()) >= 0 && H5Pset_deflate(plan.get(), deflate_level) >= 0;
   if (!planned) file.fail(path, "cannot create");
-  const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
-  H5Pset_create_intermediate_group(links.get(), 1);
-  const Handle stored = file_type(type);
-  d.handle_ = Handle(
-      H5Dcreate2(file.id(), path.c_str(), stored.get(), space.get(), links.get(), plan.get(), H5P_DEFAULT),
-      H5Dclose);
-  if (!d.handle_) file.fail(path, "cannot create");
+  d.handle_ = create_dataset(file, path, type, space, plan);
   return d;
+}
+
+Dataset Dataset::create_elsewhere(const File& file, const std::string& path, Type type, const Dims& dims,
+                                  const std::string& other, const std::vector<Piece>& pieces) {
+  Dataset d;
+  d.path_ = path;
+  d.type_ = type;
+  d.dims_ = dims;
+  const Handle space(H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr), H5Sclose);
+  const Handle plan(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  for (const Piece& piece : pieces)
+    if (H5Pset_external(plan.get(), other.c_str(), static_cast<off_t>(piece.offset), piece.bytes) < 0)
+      file.fail(path, "cannot create");
+  d.handle_ = create_dataset(file, path, type, space, plan);
+  return d;
+}
+
+Piece Dataset::write_chunk(const File& file, const Dims& offset, const void* data) const {
+  expect_room();
+  const hsize_t bytes = product(chunk_) * type_bytes(type_);
+  haddr_t before = 0, after = 0, address = 0;
+  if (H5Fget_eoa(file.id(), &before) < 0 ||
+      H5Dwrite_chunk(id(), H5P_DEFAULT, 0, offset.data(), bytes, data) < 0 ||
+      H5Fget_eoa(file.id(), &after) < 0)
+    file.fail(path_, "cannot write");
+  // If the file grew by the chunk alone, it is there. To ask HDF5 takes longer with every chunk.
+  if (after - before == bytes) return {before, bytes};
+  unsigned filters = 0;
+  hsize_t stored = 0;
+  if (H5Dget_chunk_info_by_coord(id(), offset.data(), &filters, &address, &stored) < 0 || stored != bytes)
+    file.fail(path_, "cannot find what was written");
+  return {address, bytes};
 }
 
 void Dataset::write_fixed(const File& file, const std::string& path, Type type, const Dims& dims,
                           const void* data) {
   const Handle space(H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr), H5Sclose);
-  const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
-  H5Pset_create_intermediate_group(links.get(), 1);
-  const Handle stored = file_type(type);
   const Handle memory = type == Type::text ? text_type() : Handle(H5Tcopy(memory_type(type)), H5Tclose);
-  const Handle dataset(
-      H5Dcreate2(file.id(), path.c_str(), stored.get(), space.get(), links.get(), H5P_DEFAULT, H5P_DEFAULT),
-      H5Dclose);
-  if (!dataset) file.fail(path, "cannot create");
+  const Handle dataset = create_dataset(file, path, type, space, {});
   if (product(dims) > 0 && H5Dwrite(dataset.get(), memory.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
     file.fail(path, "cannot write");
 }

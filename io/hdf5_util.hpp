@@ -8,6 +8,7 @@
 #include <hdf5.h>
 
 #include <cstdint>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -45,8 +46,18 @@ class Handle {
 };
 
 enum class Type { real, int32, int64, text };  // float64, signed integers, UTF-8 strings
+size_t type_bytes(Type type);                  // of one value in memory
+
+// Of a dataset: of unlimited size in every dimension, in chunks, plain or compressed; or of the size that it
+// is made with, which is less work for HDF5 and takes no more room than the numbers.
+enum class Layout { growing, compressed, fixed };
 
 using Dims = std::vector<hsize_t>;
+
+// Bytes of a file that follow each other.
+struct Piece {
+  hsize_t offset = 0, bytes = 0;
+};
 
 class File {
  public:
@@ -80,9 +91,12 @@ class Dataset {
  public:
   Dataset() = default;
   static Dataset open(const File& file, const std::string& path);
-  // Chunked, of unlimited size in every dimension, filled with NaN, -1 or "". `first_dims` guides the chunks.
+  // Of fixed size; its numbers are those in pieces of another file of the same folder (io/FORMAT.md).
+  static Dataset create_elsewhere(const File& file, const std::string& path, Type type, const Dims& dims,
+                                  const std::string& other, const std::vector<Piece>& pieces);
+  // Filled with NaN, -1 or "". `first_dims` guides the chunks.
   static Dataset create(const File& file, const std::string& path, Type type, const Dims& first_dims,
-                        bool compress);
+                        Layout layout);
   // Fixed size, written at once.
   static void write_fixed(const File& file, const std::string& path, Type type, const Dims& dims,
                           const void* data);
@@ -92,6 +106,16 @@ class Dataset {
   const Dims& dims() const { return dims_; }
   hid_t id() const { return handle_.get(); }
   const std::string& path() const { return path_; }
+  // Of a growing dataset made by create(): dimensions of its chunks, and whether their bytes in the file are
+  // those in memory.
+  const Dims& chunk() const { return chunk_; }
+  bool is_plain() const { return plain_; }
+  // A whole chunk of a plain dataset, from memory to the file with nothing in between: where it now lies.
+  // Each chunk once.
+  Piece write_chunk(const File& file, const Dims& offset, const void* data) const;
+  // Fills what no frame covers.
+  static constexpr double real_fill = std::numeric_limits<double>::quiet_NaN();
+  static constexpr int64_t integer_fill = -1;
   // Before memory is taken for a block of this size: throws where the file is too short to hold it, as a
   // damaged header may claim any size.
   void expect_stored(const File& file, const Dims& count) const;
@@ -115,7 +139,8 @@ class Dataset {
   Handle handle_;
   std::string path_;
   Type type_ = Type::real;
-  Dims dims_;
+  Dims dims_, chunk_;
+  bool plain_ = false;
 };
 
 void set_attribute(const File& file, const std::string& object, const std::string& name,

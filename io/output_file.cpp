@@ -127,8 +127,9 @@ void BackgroundRenames::add(std::function<void()> task) {
   pending_.push_back(std::async(std::launch::async | std::launch::deferred, std::move(task)));
 }
 
-void BackgroundRenames::rename(std::string from, std::string to) {
-  add([from = std::move(from), to = std::move(to)] {
+void BackgroundRenames::rename(std::string from, std::string to, std::string below) {
+  add([from = std::move(from), to = std::move(to), below = std::move(below)] {
+    if (!below.empty()) sync_to_disk(below);
     sync_to_disk(from);
     rename_durably(from, to);
   });

@@ -46,7 +46,8 @@ void rename_durably(const std::string& from, const std::string& to);
 class BackgroundRenames {
  public:
   ~BackgroundRenames();
-  void rename(std::string from, std::string to);
+  // `below`, unless empty, is a file that goes to the disk before.
+  void rename(std::string from, std::string to, std::string below = "");
   // Asks the system to begin with what a file holds so far, so that its own turn takes less time.
   void start_writing_back(std::string path);
   void wait();

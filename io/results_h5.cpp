@@ -9,6 +9,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "host/error.hpp"
 #include "io/h5md_schema.hpp"
@@ -26,11 +27,12 @@ using h5::Dims;
 using h5::Element;
 using h5::Elements;
 using h5::File;
+using h5::Layout;
 using h5::Type;
 using nlohmann::json;
 
 constexpr hsize_t merge_bytes = 16 << 20;  // largest piece of a row that merging holds in memory
-constexpr int layout_version = 1;          // of the partial folder and of /parameters/grainfield
+constexpr int layout_version = 2;          // of the partial folder and of /parameters/grainfield
 
 const std::string parameters_group = h5::our_parameters;
 const std::string frames_group = parameters_group + "/frames";
@@ -165,18 +167,28 @@ void find_elements(const File& file, const std::string& group, std::vector<std::
 // A file of results under construction, row by row. What describes an element is written with its first row.
 class ResultsFile {
  public:
-  ResultsFile(const std::string& path, const std::string& name, bool compress)
-      : file_(File::create(path)), elements_(compress) {
+  ResultsFile(const std::string& path, const std::string& name, Layout layout)
+      : file_(File::create(path)), elements_(layout) {
     file_.set_name(name);
   }
 
   const File& file() const { return file_; }
 
+  // This file, of one row, lies beside another one, which has the same in `row`, written there before: what
+  // that one keeps in pieces of its own is not written here again. Species are, as each file has its own
+  // list.
+  void rest_on(const ResultsFile& other, hsize_t row) {
+    below_ = &other;
+    below_row_ = row;
+  }
+
   void write_atoms(hsize_t row, const Frame& frame) {
     const auto n = static_cast<hsize_t>(frame.n_atoms());
     write_element(row, std::string(h5::all_particles) + "/position", Type::real, {n, 3},
                   frame.position.data(), {"A", "", {}});
-    h5::write_species_and_ids(file_, elements_, row, frame, species_.add(frame.species));
+    h5::write_species(file_, elements_, row, frame, species_.add(frame.species));
+    if (!refer(std::string(h5::all_particles) + "/id", Type::int64, {n}, {}))
+      h5::write_ids(file_, elements_, row, frame);
   }
 
   void write_field(hsize_t row, const Field& field, const FrameResults& results) {
@@ -211,7 +223,8 @@ class ResultsFile {
 
   void begin_grid(hsize_t row, const GridShape& grid) {
     const std::string path = "/grids/" + grid.name;
-    element(path, Type::real, grid_dims(grid), {grid.unit, grid.doc, {}});
+    if (!lies_below(path, grid_dims(grid)))
+      element(path, Type::real, grid_dims(grid), {grid.unit, grid.doc, {}});
     const Box& b = grid.box;
     const double edges[] = {b.a.x, b.a.y, b.a.z, b.b.x, b.b.y, b.b.z, b.c.x, b.c.y, b.c.z};
     const double origin[] = {b.origin.x, b.origin.y, b.origin.z};
@@ -223,7 +236,13 @@ class ResultsFile {
 
   void write_planes(hsize_t row, const GridShape& grid, int64_t first_plane, int64_t n_planes,
                     const double* values) {
-    element("/grids/" + grid.name, Type::real, grid_dims(grid), {})
+    const std::string path = "/grids/" + grid.name;
+    if (lies_below(path, grid_dims(grid))) {
+      if (first_plane + n_planes == grid.n[0])
+        (void)refer(path, Type::real, grid_dims(grid), {grid.unit, grid.doc, {}});
+      return;
+    }
+    element(path, Type::real, grid_dims(grid), {})
         .write_part(file_, row, grid_dims(grid), static_cast<hsize_t>(first_plane),
                     static_cast<hsize_t>(n_planes), values);
   }
@@ -243,6 +262,11 @@ class ResultsFile {
     const std::string species = std::string(h5::all_particles) + "/species";
     if (elements_.has(species)) species_.write(file_, species);
     write_rows(file_, elements_, rows);
+    if (bytes_below_ > 0) {
+      h5::set_attribute(file_, parameters_group, "rows_file",
+                        fs::path(below_->file_.path()).filename().string());
+      h5::set_attribute(file_, parameters_group, "rows_bytes", {static_cast<int64_t>(bytes_below_)}, true);
+    }
     file_.close();
   }
 
@@ -260,16 +284,36 @@ class ResultsFile {
   Element& element(const std::string& path, Type type, const Dims& dims, const Description& about) {
     const bool is_new = !elements_.has(path);
     Element& e = elements_.get(file_, path, type, dims);
-    if (!is_new) return e;
+    if (is_new) describe(e, about);
+    return e;
+  }
+
+  void describe(const Element& e, const Description& about) {
     if (!about.unit.empty()) h5::set_attribute(file_, e.value(), "unit", h5::to_h5md_unit(about.unit));
     if (!about.doc.empty()) h5::set_attribute(file_, e.path(), "doc", about.doc);
     if (!about.components.empty()) h5::set_attribute(file_, e.path(), "component_names", about.components);
-    return e;
+  }
+
+  // Whether the file below keeps its row of this shape in pieces of its own.
+  bool lies_below(const std::string& path, const Dims& dims) const {
+    const Element* there = below_ ? below_->elements_.find(path) : nullptr;
+    return there && there->in_pieces(dims);
+  }
+
+  // Makes an element of what the file below has; false where that has no pieces of its own.
+  bool refer(const std::string& path, Type type, const Dims& dims, const Description& about) {
+    if (!lies_below(path, dims)) return false;
+    const std::vector<h5::Piece> pieces = below_->elements_.find(path)->pieces_of(below_row_, dims);
+    if (pieces.empty()) throw std::logic_error(fmt::format("{}: written here before it was there", path));
+    describe(elements_.elsewhere(file_, path, type, dims, fs::path(below_->file_.path()).filename(), pieces),
+             about);
+    for (const h5::Piece& piece : pieces) bytes_below_ = std::max(bytes_below_, piece.offset + piece.bytes);
+    return true;
   }
 
   void write_element(hsize_t row, const std::string& path, Type type, const Dims& dims, const void* data,
                      const Description& about) {
-    element(path, type, dims, about).write(file_, row, dims, data);
+    if (!refer(path, type, dims, about)) element(path, type, dims, about).write(file_, row, dims, data);
   }
 
   void copy(const File& part, const std::string& path, hsize_t row, hsize_t out_row) {
@@ -287,7 +331,7 @@ class ResultsFile {
     hsize_t bytes_per_step = from.type() == Type::int32 ? 4 : 8;
     for (size_t k = 1; k < item.size(); ++k) bytes_per_step *= std::max<hsize_t>(1, item[k]);
     const hsize_t n = item.empty() ? 1 : item[0];
-    const hsize_t piece = std::max<hsize_t>(1, merge_bytes / bytes_per_step);
+    const hsize_t piece = to.whole_chunks(merge_bytes / bytes_per_step);
     std::vector<char> buffer;
     for (hsize_t first = 0; first < n; first += piece) {
       const hsize_t count = std::min(piece, n - first);
@@ -345,7 +389,25 @@ class ResultsFile {
   File file_;
   Elements elements_;
   h5::SpeciesTable species_;
+  const ResultsFile* below_ = nullptr;
+  hsize_t below_row_ = 0, bytes_below_ = 0;
 };
+
+// The file of its folder that has the numbers of a frame; empty where it has them itself.
+std::string rows_file(const File& file) {
+  const auto name = h5::text_attribute(file, parameters_group, "rows_file");
+  return name.empty() ? "" : name[0];
+}
+
+// Whether the numbers of a frame are there: HDF5 would take zeros for those behind the end of a file.
+bool has_its_rows(const File& file) {
+  const std::string name = rows_file(file);
+  if (name.empty()) return true;
+  const auto bytes = h5::integer_attribute(file, parameters_group, "rows_bytes");
+  std::error_code error;
+  const auto found = fs::file_size(fs::path(file.path()).parent_path() / name, error);
+  return !error && bytes.size() == 1 && found >= static_cast<uintmax_t>(bytes[0]);
+}
 
 class H5ResultsWriter final : public ResultsWriter {
  public:
@@ -431,11 +493,13 @@ class H5ResultsWriter final : public ResultsWriter {
     part_->finish(row);
     part_.reset();
     const std::string name = part_name(results.frame);
-    naming_.rename(part_temporary(), name);
+    const bool rests = merges_this_ && !options_.compress;
+    naming_.rename(part_temporary(), name, rests ? merging_->path : "");
     sources_[results.frame] = {name, 0};
     if (!merges_this_) return;
     merging_->rows.add(row, 0);
-    naming_.start_writing_back(merged_temporary());
+    merging_->is_needed = rests;
+    if (!rests) naming_.start_writing_back(merging_->path);
   }
 
   void close() override {
@@ -513,8 +577,12 @@ class H5ResultsWriter final : public ResultsWriter {
     if (error || !fs::is_directory(folder_))
       throw ResourceError(fmt::format("{}: cannot make the folder: {}", folder_,
                                       error ? error.message() : "a file has its name"));
-    for (const auto& entry : fs::directory_iterator(folder_))
-      if (entry.path().extension() == ".tmp") fs::remove(entry.path(), error);
+    for (const auto& entry : fs::directory_iterator(folder_)) {
+      const fs::path& file = entry.path();
+      if (file.extension() == ".tmp" ||
+          (file.extension() == ".rows" && needed_.count(file.filename().string()) == 0))
+        fs::remove(file, error);
+    }
     OutputFile out(manifest);
     const std::string text =
         text_of({{"program", "grainfield"}, {"fingerprint", fingerprint_}, {"command", provenance_.command}});
@@ -530,8 +598,10 @@ class H5ResultsWriter final : public ResultsWriter {
         const File file = File::open(entry.path().string());
         const Rows rows = read_rows(file);
         const auto text = h5::text_attribute(file, parameters_group, "fingerprint");
-        if (rows.frame.size() == 1 && text.size() == 1 && text[0] == expected)
-          sources_.try_emplace(rows.frame[0], Source{entry.path().string(), 0});
+        if (rows.frame.size() != 1 || text.size() != 1 || text[0] != expected || !has_its_rows(file))
+          continue;
+        if (sources_.try_emplace(rows.frame[0], Source{entry.path().string(), 0}).second)
+          needed_.insert(rows_file(file));
       } catch (const InputError&) {
         // Not readable (a disk that lost data): the frame is computed again.
       }
@@ -548,10 +618,13 @@ class H5ResultsWriter final : public ResultsWriter {
     part_frame_ = frame;
     // The first may become the final file, if it stays alone; the others wait to be merged.
     const bool first = sources_.empty();
-    part_.emplace(part_temporary(), path_, first && options_.compress);
+    part_.emplace(part_temporary(), path_, first ? final_layout() : Layout::fixed);
     describe_run(part_->file(), first);
     merges_this_ = merge_ahead();
+    if (merges_this_ && !options_.compress) part_->rest_on(merging_->file, merging_->rows.frame.size());
   }
+
+  Layout final_layout() const { return options_.compress ? Layout::compressed : Layout::growing; }
 
   // What --resume asks for, or all.
   void describe_run(const File& file, bool all) const {
@@ -567,13 +640,15 @@ class H5ResultsWriter final : public ResultsWriter {
   }
 
   // Does this to the frame in hand: in its own file, and at once in the final one where that is in the
-  // making.
+  // making. The numbers are written once, to the final file, unless they are compressed there.
   template <class Write>
   void store(const Write& write) {
+    const hsize_t row = merges_this_ ? merging_->rows.frame.size() : 0;
+    if (merges_this_ && !options_.compress) write(merging_->file, row);
     write(*part_, 0);
-    if (!merges_this_) return;
+    if (!merges_this_ || !options_.compress) return;
     try {
-      write(merging_->file, merging_->rows.frame.size());
+      write(merging_->file, row);
     } catch (const std::exception&) {
       stop_merging();
     }
@@ -581,16 +656,19 @@ class H5ResultsWriter final : public ResultsWriter {
 
   // The final file in the making.
   struct Merging {
+    std::string path;
     ResultsFile file;
     Rows rows;
-    File source;  // the last one that was read
+    bool is_needed = false;  // by files of frames that rest on it
+    File source;             // the last one that was read
     std::string source_name;
     Rows source_rows;
   };
-  std::string merged_temporary() const { return folder_ + "/merged.tmp"; }
 
   void begin_merging() {
-    merging_.emplace(Merging{ResultsFile(merged_temporary(), path_, options_.compress), {}, {}, {}, {}});
+    std::string path;
+    for (int k = 0; path.empty() || fs::exists(path); ++k) path = fmt::format("{}/final_{}.rows", folder_, k);
+    merging_.emplace(Merging{path, ResultsFile(path, path_, final_layout()), {}, false, {}, {}, {}});
     describe_run(merging_->file.file(), true);
   }
 
@@ -607,8 +685,10 @@ class H5ResultsWriter final : public ResultsWriter {
 
   void abandon_merging() {
     if (!merging_) return;
+    const std::string path = merging_->path;
+    const bool is_needed = merging_->is_needed;
     merging_.reset();
-    ::unlink(merged_temporary().c_str());
+    if (!is_needed) ::unlink(path.c_str());
   }
 
   void stop_merging() {
@@ -642,9 +722,10 @@ class H5ResultsWriter final : public ResultsWriter {
     for (auto next = std::next(sources_.begin(), merged); next != sources_.end(); ++next)
       append(next->second);
     merging_->file.finish(merging_->rows);
+    const std::string path = merging_->path;
     merging_.reset();
-    sync_to_disk(merged_temporary());
-    rename_durably(merged_temporary(), path_);
+    sync_to_disk(path);
+    rename_durably(path, path_);
   }
 
   std::string path_, folder_;
@@ -652,6 +733,7 @@ class H5ResultsWriter final : public ResultsWriter {
   ResultsOptions options_;
   json fingerprint_;
   std::map<int64_t, Source> sources_;
+  std::set<std::string> needed_;    // files that frames of an earlier run rest on
   std::optional<Merging> merging_;  // holds the first frames of sources_
   bool merges_ahead_ = true;
   BackgroundRenames naming_;

@@ -38,9 +38,11 @@ struct KeptFrame {
   int64_t row = 0;
 };
 
-// One H5MD file of results. Until close() the frames lie one by one in "<path>.partial/" (each appears there
-// under its name only when complete); close() merges them into <path> and removes the folder. With `resume`,
-// frames of an earlier run with the same provenance (command apart) are kept; another provenance is refused.
+// One H5MD file of results. Until close() it grows in the folder "<path>.partial/", where each frame has a
+// small file that appears under its name only when the frame is complete, and tells where its numbers are, so
+// that a run may be cut off at any moment; close() gives the file its name and removes the folder. With
+// `resume`, frames of an earlier run with the same provenance (command apart) are kept; another provenance is
+// refused.
 class ResultsWriter {
  public:
   virtual ~ResultsWriter() = default;  // without close() the partial folder stays, for --resume

@@ -40,11 +40,15 @@ Provenance some_provenance() {
   return p;
 }
 
+// So many times as much of everything: rows that share chunks of the file, and rows that fill their own.
+constexpr int few = 1, many = 200;
+
 // Frame k has 40 + 10 (k % 3) atoms, an observable that grows, a grid, and numbers that tell where they
 // belong.
-Frame make_frame(int64_t k) {
-  Frame f = test::random_frame(
-      {.n = 40 + 10 * static_cast<int>(k % 3), .seed = static_cast<uint64_t>(k) + 1, .columns = false});
+Frame make_frame(int64_t k, int times = few) {
+  Frame f = test::random_frame({.n = times * (40 + 10 * static_cast<int>(k % 3)),
+                                .seed = static_cast<uint64_t>(k) + 1,
+                                .columns = false});
   if (k % 2) f.species = {{"Fe", 55.845, 2}, {"Ni", 58.6934, 3}};
   return f;
 }
@@ -90,21 +94,21 @@ FrameResults make_results(int64_t k, const Frame& frame) {
   return r;
 }
 
-GridShape make_grid(int64_t k, const Frame& frame) {
+GridShape make_grid(int64_t k, const Frame& frame, int times = few) {
   GridShape grid;
   grid.name = "density";
   grid.unit = "A^-3";
   grid.doc = "density on a grid";
-  grid.n[0] = 4 + k % 2;
+  grid.n[0] = times * (4 + k % 2);
   grid.n[1] = 3;
   grid.n[2] = 2;
   grid.box = frame.box;
   return grid;
 }
 
-void write_frame(ResultsWriter& writer, int64_t k) {
-  const Frame frame = make_frame(k);
-  const GridShape grid = make_grid(k, frame);
+void write_frame(ResultsWriter& writer, int64_t k, int times = few) {
+  const Frame frame = make_frame(k, times);
+  const GridShape grid = make_grid(k, frame, times);
   writer.begin_grid(k, grid);
   std::vector<double> planes(static_cast<size_t>(2 * grid.n[1] * grid.n[2]));
   for (int64_t a = 0; a < grid.n[0]; a += 2) {
@@ -117,14 +121,14 @@ void write_frame(ResultsWriter& writer, int64_t k) {
   writer.write(frame, make_results(k, frame));
 }
 
-void run(const std::string& path, int64_t n_frames, const ResultsOptions& options = {}) {
+void run(const std::string& path, int64_t n_frames, const ResultsOptions& options = {}, int times = few) {
   const auto writer = open_results(path, some_provenance(), options);
   for (int64_t k = 0; k < n_frames; ++k)
-    if (!writer->has_frame(k)) write_frame(*writer, k);
+    if (!writer->has_frame(k)) write_frame(*writer, k, times);
   writer->close();
 }
 
-// Every dataset of a file as text, by path.
+// Every dataset of a file as text, by path; of long ones the sum.
 void collect(const File& file, const std::string& group, std::map<std::string, std::string>& found) {
   for (const std::string& name : h5::children(file, group)) {
     const std::string path = (group == "/" ? "" : group) + "/" + name;
@@ -147,7 +151,8 @@ void collect(const File& file, const std::string& group, std::map<std::string, s
         d.read(file, zero, d.dims(), Type::int64, values.data());
         text += fmt::format("{}", fmt::join(values, " "));
       }
-      found[path] = text;
+      found[path] =
+          text.size() > 1000 ? fmt::format("{}, {}", fmt::join(d.dims(), "x"), sha256_of_text(text)) : text;
     }
     for (const std::string& attribute : h5::attribute_names(file, path)) {
       std::string& text = found[path + "@" + attribute];
@@ -357,6 +362,93 @@ TEST(ResultsFile, OnlyWhatStaysIsCompressed) {
   EXPECT_TRUE(is_compressed(path));
 }
 
+std::vector<double> density_of(const std::string& path, hsize_t row, hsize_t n) {
+  const auto held = h5::lock();
+  const File file = File::open(path);
+  std::vector<double> rho(n);
+  Dataset::open(file, "/particles/all/number_density/value")
+      .read(file, {row, 0}, {1, n}, Type::real, rho.data());
+  return rho;
+}
+
+// The numbers of a frame are written once: what is kept of it until the end says where they are.
+TEST(ResultsFile, NumbersAreWrittenOnce) {
+  const TempFolder folder;
+  const std::string path = folder.file("out.h5"), whole = folder.file("whole.h5");
+  run(whole, 5, {}, many);
+  run(folder.file("packed.h5"), 5, {.compress = true}, many);  // all numbers go through HDF5
+  auto plain = contents(whole), packed = contents(folder.file("packed.h5"));
+  for (auto* of : {&plain, &packed}) of->erase("/parameters/grainfield@fingerprint");  // compressed or not
+  EXPECT_EQ(plain, packed);
+  {
+    const auto writer = open_results(path, some_provenance());
+    for (int64_t k = 0; k < 4; ++k) write_frame(*writer, k, many);
+  }
+  const auto part = [&](int64_t k) { return fmt::format("{}.partial/frame_{:09d}.h5", path, k); };
+  for (int64_t k = 0; k < 4; ++k) {
+    const Frame frame = make_frame(k, many);
+    const auto n = static_cast<hsize_t>(frame.n_atoms());
+    const auto found = density_of(part(k), 0, n);
+    EXPECT_EQ(found, density_of(whole, static_cast<hsize_t>(k), n)) << k;
+    // 7 numbers of 8 bytes for each atom, and a grid; species, of 4, are written again
+    const auto bytes = fs::file_size(part(k));
+    if (k == 0)
+      EXPECT_GT(bytes, 56 * n);
+    else
+      EXPECT_LT(bytes, 4 * n + 60000);
+  }
+  // Wherever the folder is and the program was started.
+  fs::create_directory(folder.file("moved"));
+  fs::rename(path + ".partial", folder.file("moved/out.h5.partial"));
+  const fs::path here = fs::current_path();
+  fs::current_path(folder.file("moved"));
+  run("out.h5", 5, {.resume = true}, many);
+  fs::current_path(here);
+  EXPECT_EQ(contents(folder.file("moved/out.h5")), contents(whole));
+  EXPECT_FALSE(fs::exists(folder.file("moved/out.h5.partial")));
+}
+
+// Of numbers that a disk lost, none are taken for zeros.
+TEST(ResultsFile, FramesWithoutTheirNumbersAreComputedAgain) {
+  const TempFolder folder;
+  const std::string path = folder.file("out.h5"), rows = path + ".partial/final_0.rows";
+  run(folder.file("whole.h5"), 4, {}, many);
+  for (const bool all : {false, true}) {
+    {
+      const auto writer = open_results(path, some_provenance());
+      for (int64_t k = 0; k < 4; ++k) write_frame(*writer, k, many);
+    }
+    if (all)
+      fs::remove(rows);
+    else
+      fs::resize_file(rows, fs::file_size(rows) / 2);
+    {
+      const auto writer = open_results(path, some_provenance(), {.resume = true});
+      EXPECT_TRUE(writer->has_frame(0));
+      EXPECT_EQ(writer->has_frame(1), !all);  // the first of three in this file
+      EXPECT_FALSE(writer->has_frame(3));
+    }
+    run(path, 4, {.resume = true}, many);
+    EXPECT_EQ(contents(path), contents(folder.file("whole.h5")));
+    fs::remove(path);
+  }
+}
+
+// Runs that go on again and again.
+TEST(ResultsFile, EveryRunMayLeaveFrames) {
+  const TempFolder folder;
+  const std::string path = folder.file("out.h5");
+  constexpr int64_t n_frames = 7;
+  run(folder.file("whole.h5"), n_frames, {}, many);
+  for (int64_t done = 0; done < n_frames - 1; done += 3) {
+    const auto writer = open_results(path, some_provenance(), {.resume = done > 0});
+    EXPECT_EQ(writer->kept_frames().size(), static_cast<size_t>(done));
+    for (int64_t k = done; k < done + 3; ++k) write_frame(*writer, k, many);
+  }
+  run(path, n_frames, {.resume = true}, many);
+  EXPECT_EQ(contents(path), contents(folder.file("whole.h5")));
+}
+
 TEST(ResultsFile, NamesGivenInTheBackground) {
   const TempFolder folder;
   BackgroundRenames naming;
@@ -373,10 +465,14 @@ TEST(ResultsFile, NamesGivenInTheBackground) {
 
 // A child is killed at a random moment, again and again, until a run gets through; the file is that of a run
 // that nobody disturbed.
-TEST(ResultsFile, KilledAtRandomMoments) {
+class KilledResultsFile : public testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Sizes, KilledResultsFile, testing::Values(few, many));
+
+TEST_P(KilledResultsFile, AtRandomMoments) {
   const TempFolder folder;
   constexpr int64_t n_frames = 6;
-  run(folder.file("whole.h5"), n_frames);
+  const int times = GetParam();
+  run(folder.file("whole.h5"), n_frames, {}, times);
   const auto whole = contents(folder.file("whole.h5"));
   const std::string path = folder.file("out.h5");
   std::mt19937 random(3);
@@ -388,7 +484,7 @@ TEST(ResultsFile, KilledAtRandomMoments) {
       const pid_t child = fork();
       if (child == 0) {
         try {
-          run(path, n_frames, {.resume = true});
+          run(path, n_frames, {.resume = true}, times);
         } catch (const std::exception& e) {
           std::fprintf(stderr, "%s\n", e.what());
           _exit(1);
@@ -440,6 +536,35 @@ TEST(ResultsFile, FullDisk) {
   EXPECT_FALSE(fs::exists(path));
   run(path, 2, {.resume = true});  // with room again
   run(folder.file("whole.h5"), 2);
+  EXPECT_EQ(contents(path), contents(folder.file("whole.h5")));
+}
+
+// The final file, which frames rest on, meets the limit first: those before are kept.
+TEST(ResultsFile, FullDiskUnderTheFinalFile) {
+  const TempFolder folder;
+  const std::string path = folder.file("out.h5");
+  const pid_t child = fork();
+  if (child == 0) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{3500000, 3500000};  // frames take 0.8 MB
+    setrlimit(RLIMIT_FSIZE, &limit);
+    int result = 1;
+    try {
+      run(path, 6, {}, many);
+    } catch (const ResourceError& e) {
+      const std::string message = e.what();
+      result = message.find(path) == 0 && message.find("File too large") != std::string::npos ? 0 : 2;
+      if (result) std::fprintf(stderr, "%s\n", e.what());
+    }
+    std::exit(result);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  EXPECT_FALSE(fs::exists(path));
+  EXPECT_GE(open_results(path, some_provenance(), {.resume = true})->kept_frames().size(), 3u);
+  run(path, 6, {.resume = true}, many);
+  run(folder.file("whole.h5"), 6, {}, many);
   EXPECT_EQ(contents(path), contents(folder.file("whole.h5")));
 }
 

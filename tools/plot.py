@@ -110,8 +110,11 @@ def color_scale(values):
 
 
 def color_bar(figure, axes, drawn, label, extend, wide):
-    bar = figure.colorbar(drawn, ax=axes, extend=extend, label=label, aspect=40 if wide else 22,
-                          shrink=0.5 if wide else 0.9, pad=0.02, location="bottom" if wide else "right")
+    if wide:
+        bar = figure.colorbar(drawn, ax=axes, extend=extend, label=label, aspect=40, shrink=0.5, pad=0.02,
+                              location="bottom")
+    else:  # as high as the map, whose own height its shape decides
+        bar = figure.colorbar(drawn, cax=axes.inset_axes([1.04, 0, 0.045, 1]), extend=extend, label=label)
     bar.outline.set_linewidth(0.6)
     bar.solids.set(rasterized=True, edgecolor="face")
     if isinstance(drawn.norm, BoundaryNorm):
@@ -364,7 +367,9 @@ def draw(results, options):
         else:
             draw_profile(ax, results)
         if len(panels) > 1:
-            ax.set_title(f"({letter})", loc="left", fontsize=9)
+            title = ax.get_title()  # beside the letter: centered, a long one would meet it
+            ax.set_title("")
+            ax.set_title(f"({letter})  {title}".rstrip(), loc="left", fontsize=7)
     return figure
 
 

@@ -13,12 +13,10 @@
 #include <string>
 
 #include "host/error.hpp"
+#include "kernels/core/parallel.hpp"
 #if defined(__CUDACC__)
-#include <algorithm>
-
 #include "host/copy_clock.hpp"
 #include "kernels/core/cuda_check.hpp"
-#include "kernels/core/parallel.hpp"
 #endif
 
 namespace grainfield {
@@ -86,6 +84,23 @@ void deallocate(const Exec& exec, void* pointer, size_t bytes) noexcept {
 }
 
 namespace {
+
+// A few threads saturate the memory; small pieces are done sooner than threads are woken.
+template <class Piece>
+void in_pieces_on_host(const Exec& exec, size_t bytes, const Piece& piece) {
+  if (exec.threads <= 1) return piece(0, bytes);
+  parallel_chunks(std::min(exec.threads, 8), static_cast<int64_t>(bytes), 1 << 20,
+                  [&](int64_t begin, int64_t end, int) {
+                    piece(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+                  });
+}
+
+void copy_on_host(const Exec& exec, void* to, const void* from, size_t bytes) {
+  in_pieces_on_host(exec, bytes, [&](size_t at, size_t n) {
+    std::memcpy(static_cast<char*>(to) + at, static_cast<const char*>(from) + at, n);
+  });
+}
+
 #if defined(__CUDACC__)
 constexpr size_t large_copy = size_t{4} << 20;
 
@@ -147,14 +162,6 @@ class Staging {
  private:
   static constexpr size_t bytes = size_t{16} << 20;
 
-  static void copy_on_host(const Exec& exec, void* to, const void* from, size_t n) {
-    parallel_chunks(std::min(exec.threads, 8), static_cast<int64_t>(n), 1 << 20,
-                    [&](int64_t begin, int64_t end, int) {
-                      std::memcpy(static_cast<char*>(to) + begin, static_cast<const char*>(from) + begin,
-                                  static_cast<size_t>(end - begin));
-                    });
-  }
-
   void release() {
     for (int k = 0; k < 2; ++k) {
       if (moved_[k]) (void)cudaEventDestroy(moved_[k]);
@@ -198,8 +205,7 @@ void copy_to_processor(const Exec& exec, void* target, const void* source, size_
 #if defined(__CUDACC__)
   if (exec.on_gpu()) return copy(exec, target, source, bytes, cudaMemcpyHostToDevice);
 #endif
-  std::memcpy(target, source, bytes);
-  (void)exec;
+  copy_on_host(exec, target, source, bytes);
 }
 
 void copy_to_host(const Exec& exec, void* target, const void* source, size_t bytes) {
@@ -207,8 +213,7 @@ void copy_to_host(const Exec& exec, void* target, const void* source, size_t byt
 #if defined(__CUDACC__)
   if (exec.on_gpu()) return copy(exec, target, source, bytes, cudaMemcpyDeviceToHost);
 #endif
-  std::memcpy(target, source, bytes);
-  (void)exec;
+  copy_on_host(exec, target, source, bytes);
 }
 
 void copy_within(const Exec& exec, void* target, const void* source, size_t bytes) {
@@ -220,8 +225,7 @@ void copy_within(const Exec& exec, void* target, const void* source, size_t byte
     return;
   }
 #endif
-  std::memcpy(target, source, bytes);
-  (void)exec;
+  copy_on_host(exec, target, source, bytes);
 }
 
 void fill_zero(const Exec& exec, void* target, size_t bytes) {
@@ -232,8 +236,8 @@ void fill_zero(const Exec& exec, void* target, size_t bytes) {
     return;
   }
 #endif
-  std::memset(target, 0, bytes);
-  (void)exec;
+  in_pieces_on_host(exec, bytes,
+                    [&](size_t at, size_t n) { std::memset(static_cast<char*>(target) + at, 0, n); });
 }
 
 void synchronize(const Exec& exec) {

@@ -284,11 +284,13 @@ std::unique_lock<std::recursive_mutex> lock() {
   return held;
 }
 
-File File::create(const std::string& path) {
+File File::create(const std::string& path, Age age) {
   expect_room();
   File file;
   file.path_ = file.name_ = path;
-  file.handle_ = Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose);
+  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  if (age == Age::newest) H5Pset_libver_bounds(access.get(), H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
+  file.handle_ = Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose);
   if (!file.handle_) file.fail("", "cannot create");
   return file;
 }

@@ -62,8 +62,10 @@ struct Piece {
 class File {
  public:
   File() = default;
-  static File create(const std::string& path);  // replaces an existing file
-  static File open(const std::string& path);    // to read
+  // For every HDF5 there is, or for one as new as ours, with smaller and faster tables of what is inside.
+  enum class Age { oldest, newest };
+  static File create(const std::string& path, Age age = Age::oldest);  // replaces an existing file
+  static File open(const std::string& path);                           // to read
   const std::string& path() const { return path_; }
   // Path used in messages, where the file has a temporary name.
   void set_name(const std::string& name) { name_ = name; }

@@ -168,7 +168,8 @@ void find_elements(const File& file, const std::string& group, std::vector<std::
 class ResultsFile {
  public:
   ResultsFile(const std::string& path, const std::string& name, Layout layout)
-      : file_(File::create(path)), elements_(layout) {
+      : file_(File::create(path, layout == Layout::fixed ? File::Age::newest : File::Age::oldest)),
+        elements_(layout) {
     file_.set_name(name);
   }
 

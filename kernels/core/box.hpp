@@ -6,6 +6,7 @@
 // snapshots that state one, and only gives a direction and a length scale where atoms lie outside it.
 #pragma once
 
+#include "kernels/core/rounding.hpp"
 #include "kernels/core/vec3.hpp"
 
 namespace grainfield {
@@ -48,7 +49,7 @@ struct Box {
       const Vec3 s = fractional(r);
       for (int k = 0; k < 3; ++k) {
         if (!periodic[k]) continue;
-        const double shift = std::floor(s[k]);
+        const double shift = round_down(s[k]);
         if (shift != 0) r -= shift * edge(k);
       }
     }

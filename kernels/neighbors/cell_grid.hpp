@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "kernels/core/box.hpp"
+#include "kernels/core/rounding.hpp"
 
 namespace grainfield {
 
@@ -29,7 +30,7 @@ struct CellGrid {
 
   // Cell coordinate of s along k, clamped to the grid. Monotonic in s: what searches rely on.
   GF_HD int32_t cell_of(int k, double s) const {
-    const double c = std::floor((s - lo[k]) * inverse_width[k]) + halo[k];
+    const double c = round_down((s - lo[k]) * inverse_width[k]) + halo[k];
     const double last = total(k) - 1;
     return static_cast<int32_t>(c < 0 ? 0 : c > last ? last : c);
   }

@@ -11,6 +11,7 @@
 
 #include "kernels/core/exec.hpp"
 #include "kernels/core/hd.hpp"
+#include "kernels/core/rounding.hpp"
 #include "kernels/core/view.hpp"
 #include "kernels/neighbors/cell_grid.hpp"
 
@@ -40,14 +41,17 @@ struct ImageRange {
   GF_HD ImageRange(const CellGrid& grid, Vec3 r_) : r(r_) {
     const Box& box = grid.box;
     const Vec3 raw = box.fractional(r);
+#if !defined(__CUDA_ARCH__)
+    if (is_far_from_faces(grid, raw)) return;
+#endif
     for (int k = 0; k < 3; ++k) {
       double f = raw[k];
       wrap[k] = 0;
       if (box.periodic[k]) {
-        wrap[k] = -std::floor(f);
+        wrap[k] = -round_down(f);
         f += wrap[k];
-        first[k] = static_cast<int32_t>(std::ceil(grid.lo[k] - grid.reach[k] - f));
-        last[k] = static_cast<int32_t>(std::ceil(grid.hi[k] + grid.reach[k] - f)) - 1;
+        first[k] = static_cast<int32_t>(round_up(grid.lo[k] - grid.reach[k] - f));
+        last[k] = static_cast<int32_t>(round_up(grid.hi[k] + grid.reach[k] - f)) - 1;
       } else {
         // A free direction has no images: the atom itself, if the region (a slab of the snapshot) reaches it.
         const bool inside = f >= grid.lo[k] - grid.reach[k] && f < grid.hi[k] + grid.reach[k];
@@ -56,6 +60,22 @@ struct ImageRange {
       }
       s[k] = f;
     }
+  }
+  // The usual case in large cells, by the numbers that decide below, with one branch: itself is the only
+  // image. Sets all members if so.
+  GF_HD bool is_far_from_faces(const CellGrid& grid, const Vec3& raw) {
+    bool far = true;
+    for (int k = 0; k < 3; ++k) {
+      const bool periodic = grid.box.periodic[k];
+      const double down = periodic ? round_down(raw[k]) : 0, f = raw[k] - down;
+      const double below = grid.lo[k] - grid.reach[k] - f, above = grid.hi[k] + grid.reach[k] - f;
+      wrap[k] = -down;
+      s[k] = f;
+      first[k] = last[k] = 0;
+      const bool once = (below > -1) & (above <= 1);
+      far = far & (below <= 0) & (above > 0) & (once | !periodic);
+    }
+    return far;
   }
   GF_HD int64_t count() const {
     int64_t product = 1;
@@ -70,6 +90,11 @@ struct ImageRange {
   }
   // Shifts n_k of image m, whole numbers.
   GF_HD Vec3 shift(int64_t m) const {
+#if !defined(__CUDA_ARCH__)
+    // Most atoms have one image, and divisions are slow.
+    if (m == 0)
+      return {static_cast<double>(first[0]), static_cast<double>(first[1]), static_cast<double>(first[2])};
+#endif
     const int32_t na = last[0] - first[0] + 1, nb = last[1] - first[1] + 1;
     return {static_cast<double>(first[0] + static_cast<int32_t>(m % na)),
             static_cast<double>(first[1] + static_cast<int32_t>(m / na % nb)),

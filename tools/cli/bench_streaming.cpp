@@ -92,7 +92,7 @@ RunContext run_of(const Work& work, const Exec& exec) {
 
 const std::vector<Work>& streams() {
   static const std::vector<Work> all{
-      {{"stream_read", "frames of a LAMMPS dump, coordination: reading is the most work"},
+      {{"stream_read", "frames of a LAMMPS dump, coordination: stages of like length"},
        {{"coordination", {}, false}}},
       {{"stream_compute", "frames of a LAMMPS dump, energies and forces of an MTP of level 16"},
        {{"energy", {}, false}, {"force", {}, false}},

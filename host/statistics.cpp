@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
+#include "kernels/core/lanes.hpp"
 #include "kernels/core/parallel.hpp"
 
 namespace grainfield {
@@ -12,6 +14,73 @@ namespace {
 constexpr int64_t piece_rows = 1 << 15;    // fixed: partial sums must not depend on the threads
 constexpr int64_t block_values = 1 << 12;  // go through the fastest cache twice
 constexpr int least_width = 16;            // sums side by side, so that few columns keep vectors busy too
+
+// One row: each value to the sums of its place. Of NaN, comparisons are false.
+template <class T>
+void add_row(const T* values, int64_t n, double* __restrict count, double* __restrict sum,
+             double* __restrict min, double* __restrict max) {
+  for (int64_t k = 0; k < n; ++k) {
+    const auto v = static_cast<double>(values[k]);
+    count[k] += v == v ? 1.0 : 0.0;
+    sum[k] += v == v ? v : 0.0;
+    min[k] = v < min[k] ? v : min[k];
+    max[k] = v > max[k] ? v : max[k];
+  }
+}
+template <class T>
+void deviate_row(const T* values, int64_t n, const double* __restrict mean, double* __restrict square) {
+  for (int64_t k = 0; k < n; ++k) {
+    const auto v = static_cast<double>(values[k]);
+    const double d = v == v ? v - mean[k] : 0.0;
+    square[k] += d * d;
+  }
+}
+
+// The same four at a time: of comparisons, which might trap, the compiler makes no vectors. Without AVX2's
+// fused multiply-adds, which would round otherwise than other processors do.
+#if defined(__x86_64__) && defined(__GNUC__)
+#define GF_AVX2_UNFUSED __attribute__((target("avx2")))
+#else
+#define GF_AVX2_UNFUSED
+#endif
+typedef double Four __attribute__((vector_size(32)));
+
+template <class V, class P>
+GF_INLINE V load(const P* p) {
+  V v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+GF_INLINE Four load_four(const double* p) { return load<Four>(p); }
+GF_INLINE Four load_four(const int32_t* p) {
+  typedef int32_t Integers __attribute__((vector_size(16)));
+  return __builtin_convertvector(load<Integers>(p), Four);
+}
+GF_INLINE void store(double* p, const Four& v) { std::memcpy(p, &v, sizeof v); }
+
+template <class T>
+GF_AVX2_UNFUSED void add_row_avx2(const T* values, int64_t n, double* count, double* sum, double* min,
+                                  double* max) {
+  int64_t k = 0;
+  for (; k + 4 <= n; k += 4) {
+    const Four v = load_four(values + k), none{}, one = none + 1.0;
+    const Four least = load<Four>(min + k), most = load<Four>(max + k);
+    store(count + k, load<Four>(count + k) + (v == v ? one : none));
+    store(sum + k, load<Four>(sum + k) + (v == v ? v : none));
+    store(min + k, v < least ? v : least);
+    store(max + k, v > most ? v : most);
+  }
+  add_row(values + k, n - k, count + k, sum + k, min + k, max + k);
+}
+template <class T>
+GF_AVX2_UNFUSED void deviate_row_avx2(const T* values, int64_t n, const double* mean, double* square) {
+  int64_t k = 0;
+  for (; k + 4 <= n; k += 4) {
+    const Four v = load_four(values + k), none{}, d = v == v ? v - load<Four>(mean + k) : none;
+    store(square + k, load<Four>(square + k) + d * d);
+  }
+  deviate_row(values + k, n - k, mean + k, square + k);
+}
 
 // Adds rows block by block: sums and extremes, then the deviations from the block's means.
 class Columns {
@@ -46,15 +115,16 @@ class Columns {
     std::fill(min_.begin(), min_.end(), std::numeric_limits<double>::infinity());
     std::fill(max_.begin(), max_.end(), -std::numeric_limits<double>::infinity());
     for (int64_t begin = 0; begin < n; begin += width_)
-      sum_row(values + begin, std::min(width_, n - begin), count_.data(), sum_.data(), min_.data(),
-              max_.data());
+      (wide_ ? add_row_avx2<T> : add_row<T>)(values + begin, std::min(width_, n - begin), count_.data(),
+                                             sum_.data(), min_.data(), max_.data());
     for (int64_t c = 0; c < columns_; ++c) {
       double count = 0, sum = 0;
       for (int64_t k = c; k < width_; k += columns_) count += count_[at(k)], sum += sum_[at(k)];
       for (int64_t k = c; k < width_; k += columns_) mean_[at(k)] = sum / count;
     }
     for (int64_t begin = 0; begin < n; begin += width_)
-      deviate_row(values + begin, std::min(width_, n - begin), mean_.data(), square_.data());
+      (wide_ ? deviate_row_avx2<T> : deviate_row<T>)(values + begin, std::min(width_, n - begin),
+                                                     mean_.data(), square_.data());
     for (int64_t c = 0; c < columns_; ++c) {
       Statistics part;
       part.min = std::numeric_limits<double>::infinity();
@@ -71,30 +141,9 @@ class Columns {
     }
   }
 
-  // Of NaN, comparisons are false.
-  template <class T>
-  static void sum_row(const T* values, int64_t n, double* __restrict count, double* __restrict sum,
-                      double* __restrict min, double* __restrict max) {
-    for (int64_t k = 0; k < n; ++k) {
-      const auto v = static_cast<double>(values[k]);
-      count[k] += v == v ? 1.0 : 0.0;
-      sum[k] += v == v ? v : 0.0;
-      min[k] = v < min[k] ? v : min[k];
-      max[k] = v > max[k] ? v : max[k];
-    }
-  }
-  template <class T>
-  static void deviate_row(const T* values, int64_t n, const double* __restrict mean,
-                          double* __restrict square) {
-    for (int64_t k = 0; k < n; ++k) {
-      const auto v = static_cast<double>(values[k]);
-      const double d = v == v ? v - mean[k] : 0.0;
-      square[k] += d * d;
-    }
-  }
-
   static size_t at(int64_t k) { return static_cast<size_t>(k); }
 
+  const bool wide_ = simd_of_cpu(Simd::avx2) == Simd::avx2;
   int64_t columns_, width_;
   Sums count_, sum_, min_, max_, mean_, square_;
   std::vector<Statistics> total_;

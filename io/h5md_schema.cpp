@@ -104,7 +104,7 @@ void Element::write_chunks(const File& file, hsize_t count, const char* data) {
         offset[k] = index % row_.item_dims[k - 1];
       if (!at_once) pad();
       Piece piece = dataset_.write_chunk(file, offset, at_once ? data : row_.held.data());
-      row_.held.clear();
+      row_.held = {};  // there may be a hundred elements
       piece.bytes = filled * width;
       if (!row_.pieces.empty() && row_.pieces.back().offset + row_.pieces.back().bytes == piece.offset)
         row_.pieces.back().bytes += piece.bytes;

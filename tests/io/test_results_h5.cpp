@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <csignal>
+#include <cstring>
 #include <functional>
 #include <limits>
 #include <map>
@@ -15,6 +16,7 @@
 #include "host/error.hpp"
 #include "io/h5md_schema.hpp"
 #include "io/output_file.hpp"
+#include "io/reader.hpp"
 #include "io/results_writer.hpp"
 #include "io/sha256.hpp"
 #include "tests/support/frames.hpp"
@@ -390,6 +392,11 @@ TEST(ResultsFile, NumbersAreWrittenOnce) {
     const auto n = static_cast<hsize_t>(frame.n_atoms());
     const auto found = density_of(part(k), 0, n);
     EXPECT_EQ(found, density_of(whole, static_cast<hsize_t>(k), n)) << k;
+    Frame read;  // as a snapshot
+    ASSERT_TRUE(open_reader(part(k), {}, "h5md")->next(read));
+    ASSERT_EQ(read.n_atoms(), frame.n_atoms());
+    EXPECT_EQ(std::memcmp(read.position.data(), frame.position.data(), n * sizeof(Vec3)), 0);
+    for (int64_t i = 0; i < frame.n_atoms(); ++i) ASSERT_EQ(read.id_of(i), frame.id_of(i));
     // 7 numbers of 8 bytes for each atom, and a grid; species, of 4, are written again
     const auto bytes = fs::file_size(part(k));
     if (k == 0)

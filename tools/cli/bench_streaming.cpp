@@ -63,14 +63,6 @@ class Turns {
   std::vector<double> wall_, work_;
 };
 
-// The first run warms up.
-Spent measured(int repeats, const std::function<void()>& work) {
-  Turns turns;
-  work();
-  for (int k = 0; k < repeats; ++k) turns.add(spent_in(work));
-  return turns.median();
-}
-
 json spent_json(const Spent& s) { return {{"wall_s", s.wall}, {"work_s", s.work}}; }
 
 struct Work {
@@ -268,10 +260,12 @@ json measure_cut(const std::string& name, const StreamingInput& in) {
       return a.uncut_bytes < b.uncut_bytes;
     });
   };
-  // Frame after frame, as in a run: memory is kept.
+  // Frame after frame, as in a run: memory is kept. The first runs warm up; then both take turns, as a
+  // machine's speed may drift.
   Analyzer uncut(work.requests, run);
   FrameResults results;
-  const Spent whole = measured(in.repeats, [&] { results = uncut.analyze(frame); });
+  const auto analyze_whole = [&] { results = uncut.analyze(frame); };
+  analyze_whole();
   const SlabPlan plan = most_expensive(uncut);
   const auto result_bytes = static_cast<double>(bytes_of(results));
   const double beside = in.exec.on_gpu() ? 0 : static_cast<double>(bytes_of(frame)) + result_bytes;
@@ -288,19 +282,31 @@ json measure_cut(const std::string& name, const StreamingInput& in) {
                    {"fixed", plan.fixed},
                    {"reach_A", plan.reach}}},
                  {"result_bytes_per_atom", result_bytes / static_cast<double>(frame.n_atoms())},
-                 {"memory", run.memory_limit},
-                 {"uncut", spent_json(whole)}};
+                 {"memory", run.memory_limit}};
   Analyzer in_slabs(work.requests, run);
+  const auto analyze_in_slabs = [&] { results = in_slabs.analyze(frame); };
+  bool can_be_cut = true;
   try {
-    const Spent cut = measured(in.repeats, [&] { results = in_slabs.analyze(frame); });
+    analyze_in_slabs();
+  } catch (const ResourceError& error) {  // a small frame is thinner than the halo
+    report["why"] = error.what();
+    can_be_cut = false;
+  }
+  Turns wholes, cuts;
+  for (int k = 0; k < in.repeats; ++k) {
+    wholes.add(spent_in(analyze_whole));
+    if (can_be_cut) cuts.add(spent_in(analyze_in_slabs));
+  }
+  const Spent whole = wholes.median();
+  report["uncut"] = spent_json(whole);
+  if (can_be_cut) {
+    const Spent cut = cuts.median();
     int n_slabs = 1;
     for (const SlabPlan& p : in_slabs.plans()) n_slabs = std::max(n_slabs, p.n_slabs());
     report["slabs"] = n_slabs;
     report["cut"] = spent_json(cut);
     report["wall_ratio"] = cut.wall / whole.wall;
     report["work_ratio"] = cut.work / whole.work;
-  } catch (const ResourceError& error) {  // a small frame is thinner than the halo
-    report["why"] = error.what();
   }
   return report;
 }

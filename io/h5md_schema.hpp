@@ -53,8 +53,8 @@ class Element {
   hsize_t whole_chunks(hsize_t about) const;
   // Whether rows of this shape are written so.
   bool in_pieces(const Dims& item_dims) const;
-  // Where the numbers of a row lie in the file, in their order; none where it shares chunks with other rows,
-  // is not complete.
+  // Where the numbers of a row lie in the file, in their order; none where it shares chunks with other rows
+  // or is not complete.
   std::vector<Piece> pieces_of(hsize_t row, const Dims& item_dims) const;
 
  private:

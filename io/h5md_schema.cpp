@@ -106,15 +106,19 @@ void Element::write_chunks(const File& file, hsize_t count, const char* data) {
       Piece piece = dataset_.write_chunk(file, offset, at_once ? data : row_.held.data());
       row_.held = {};  // there may be a hundred elements
       piece.bytes = filled * width;
-      if (!row_.pieces.empty() && row_.pieces.back().offset + row_.pieces.back().bytes == piece.offset)
-        row_.pieces.back().bytes += piece.bytes;
-      else
-        row_.pieces.push_back(piece);
+      if (file.knows_places()) row_.add(piece);
     }
     row_.taken += now;
     data += now * width;
     count -= now;
   }
+}
+
+void Element::Row::add(const Piece& piece) {
+  if (!pieces.empty() && pieces.back().offset + pieces.back().bytes == piece.offset)
+    pieces.back().bytes += piece.bytes;
+  else
+    pieces.push_back(piece);
 }
 
 void Element::pad() {

@@ -54,7 +54,7 @@ class Element {
   // Whether rows of this shape are written so.
   bool in_pieces(const Dims& item_dims) const;
   // Where the numbers of a row lie in the file, in their order; none where it shares chunks with other rows
-  // or is not complete.
+  // or is not complete, or the file does not know.
   std::vector<Piece> pieces_of(hsize_t row, const Dims& item_dims) const;
 
  private:
@@ -69,6 +69,7 @@ class Element {
     hsize_t taken = 0;               // numbers that have come
     std::vector<char> held;          // those of a chunk that is not complete
     std::vector<Piece> pieces;
+    void add(const Piece& piece);
   };
   // The item dimension along which chunks cut a row of this shape, if each chunk is filled by numbers that
   // follow each other; 0 otherwise.

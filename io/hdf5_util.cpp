@@ -284,15 +284,16 @@ std::unique_lock<std::recursive_mutex> lock() {
   return held;
 }
 
-File File::create(const std::string& path, Age age) {
+File File::create(const std::string& path, Kind kind) {
   expect_room();
   File file;
   file.path_ = file.name_ = path;
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   // HDF5 sets room aside for small numbers, and would let a chunk begin in what is left of it: write_chunk()
   // could not tell where.
-  H5Pset_small_data_block_size(access.get(), 0);
-  if (age == Age::newest) H5Pset_libver_bounds(access.get(), H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
+  file.placed_ = kind == Kind::placed;
+  if (file.placed_) H5Pset_small_data_block_size(access.get(), 0);
+  if (kind == Kind::newest) H5Pset_libver_bounds(access.get(), H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
   file.handle_ = Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose);
   if (!file.handle_) file.fail("", "cannot create");
   return file;
@@ -457,6 +458,7 @@ Piece Dataset::write_chunk(const File& file, const Dims& offset, const void* dat
       H5Dwrite_chunk(id(), H5P_DEFAULT, 0, offset.data(), bytes, data) < 0 ||
       H5Fget_eoa(file.id(), &after) < 0)
     file.fail(path_, "cannot write");
+  if (!file.knows_places()) return {0, bytes};
   // If the file grew by the chunk alone, it is there: nothing else that comes with a chunk is as large as the
   // chunks of rows that are alone in theirs. To ask HDF5 takes longer with every chunk.
   if (after - before == bytes) return {before, bytes};

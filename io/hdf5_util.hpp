@@ -62,10 +62,12 @@ struct Piece {
 class File {
  public:
   File() = default;
-  // For every HDF5 there is, or for one as new as ours, with smaller and faster tables of what is inside.
-  enum class Age { oldest, newest };
-  static File create(const std::string& path, Age age = Age::oldest);  // replaces an existing file
-  static File open(const std::string& path);                           // to read
+  // portable: for every HDF5 there is; placed: so too, and it is known where whole chunks lie; newest: for an
+  // HDF5 as new as ours, with smaller and faster tables of what is inside.
+  enum class Kind { portable, placed, newest };
+  static File create(const std::string& path, Kind kind = Kind::portable);  // replaces an existing file
+  static File open(const std::string& path);                                // to read
+  bool knows_places() const { return placed_; }
   const std::string& path() const { return path_; }
   // Path used in messages, where the file has a temporary name.
   void set_name(const std::string& name) { name_ = name; }
@@ -79,7 +81,7 @@ class File {
  private:
   Handle handle_;
   std::string path_, name_;
-  bool reading_ = false;
+  bool reading_ = false, placed_ = false;
 };
 
 bool exists(const File& file, const std::string& path);
@@ -112,8 +114,8 @@ class Dataset {
   // those in memory.
   const Dims& chunk() const { return chunk_; }
   bool is_plain() const { return plain_; }
-  // A whole chunk of a plain dataset, from memory to the file with nothing in between: where it now lies.
-  // Each chunk once.
+  // A whole chunk of a plain dataset, from memory to the file with nothing in between: where it now lies, if
+  // the file knows places. Each chunk once.
   Piece write_chunk(const File& file, const Dims& offset, const void* data) const;
   // Fills what no frame covers.
   static constexpr double real_fill = std::numeric_limits<double>::quiet_NaN();

@@ -168,7 +168,7 @@ void find_elements(const File& file, const std::string& group, std::vector<std::
 class ResultsFile {
  public:
   ResultsFile(const std::string& path, const std::string& name, Layout layout)
-      : file_(File::create(path, layout == Layout::fixed ? File::Age::newest : File::Age::oldest)),
+      : file_(File::create(path, layout == Layout::fixed ? File::Kind::newest : File::Kind::placed)),
         elements_(layout) {
     file_.set_name(name);
   }

@@ -121,12 +121,19 @@ TEST(ConvertCommand, FramesAndExitCodes) {
   EXPECT_NE(grainfield("convert --help").out.find("grainfield convert relaxed.dump.gz"), std::string::npos);
 }
 
-// HDF5 1.10 follows a size in the heap that holds texts, and crashes; later versions refuse the file.
+// HDF5 1.10 follows a size in the heap that holds texts, or copies a shared type from beyond its own memory
+// and jumps to nowhere; later versions refuse the files.
 TEST(InfoCommand, AFileOnWhichHdf5Crashes) {
-  const test::CommandResult run =
-      test::grainfield("info " + test::source_folder() + "/tests/data/crash/hdf5_heap.h5");
-  EXPECT_EQ(run.code, 3) << run.err;
-  EXPECT_NE(run.err.find("grainfield: error: "), std::string::npos) << run.err;
+  std::vector<std::string> files{"hdf5_heap.h5"};
+#if !defined(__SANITIZE_ADDRESS__)  // which ends the program at the copy
+  files.emplace_back("hdf5_type.h5");
+#endif
+  for (const std::string& file : files) {
+    const test::CommandResult run =
+        test::grainfield("info " + test::source_folder() + "/tests/data/crash/" + file);
+    EXPECT_EQ(run.code, 3) << file << " " << run.err;
+    EXPECT_NE(run.err.find("grainfield: error: "), std::string::npos) << run.err;
+  }
 }
 
 // On this one HDF5 1.10 turns in circles: the alarm, here before its minute, ends the command with one line.

@@ -177,8 +177,9 @@ TEST(FuzzReaders, Regressions) {
   EXPECT_GT(files, 0);
 }
 
-// H5MD: damaged bytes. Snapshots are read and described. Longer runs meet a crash of HDF5 1.10.8 itself,
-// which trusts the sizes of texts in a damaged global heap (H5HG_read).
+// H5MD: damaged bytes. Snapshots are read and described. Longer runs meet crashes of HDF5 1.10.8 itself,
+// which trusts the sizes of texts in a damaged global heap (H5HG_read) and what says that a type is shared
+// (tests/data/crash).
 TEST(FuzzReaders, DamagedH5md) {
   const test::TempFolder folder;
   const auto corpus = test::fuzz_h5md_corpus();

@@ -59,7 +59,7 @@ TEST_P(ElementRows, AreReadBack) {
   std::vector<std::vector<h5::Piece>> pieces;
   const auto held = h5::lock();
   {
-    const h5::File file = h5::File::create(path);
+    const h5::File file = h5::File::create(path, h5::File::Kind::placed);
     h5::Element element(file, "/a", type, shapes.rows[0], layout);
     EXPECT_EQ(element.in_pieces(shapes.rows[0]), shapes.in_pieces && layout == h5::Layout::growing);
     for (const Dims& dims : shapes.rows) {
@@ -134,7 +134,7 @@ TEST_P(ElementRows, AreReadBack) {
 TEST(Element, PiecesAreWhereHdf5FindsThem) {
   const test::TempFolder folder;
   const auto held = h5::lock();
-  const h5::File file = h5::File::create(folder.file("rows.h5"));
+  const h5::File file = h5::File::create(folder.file("rows.h5"), h5::File::Kind::placed);
   const Dims dims{9000};
   h5::Dataset a = h5::Dataset::create(file, "/a", Type::real, {1, 9000}, h5::Layout::growing);
   h5::Dataset b = h5::Dataset::create(file, "/b", Type::int32, {1, 16384}, h5::Layout::growing);
@@ -161,7 +161,7 @@ TEST(Element, PiecesAreWhereHdf5FindsThem) {
 TEST(Element, RefusesPartsOutOfOrder) {
   const test::TempFolder folder;
   const auto held = h5::lock();
-  const h5::File file = h5::File::create(folder.file("rows.h5"));
+  const h5::File file = h5::File::create(folder.file("rows.h5"), h5::File::Kind::placed);
   h5::Element element(file, "/a", Type::real, {9000}, h5::Layout::growing);
   const std::vector<double> values(9000, 1.5);
   EXPECT_THROW(element.write_part(file, 0, {9000}, 10, 5, values.data()), std::logic_error);

@@ -6,3 +6,17 @@
 #else
 #define GF_HD
 #endif
+
+namespace grainfield {
+
+// Whether the code at hand is compiled for the host: for shortcuts that cost the threads of a GPU more than
+// they save.
+GF_HD constexpr bool is_on_host() {
+#if defined(__CUDA_ARCH__)
+  return false;
+#else
+  return true;
+#endif
+}
+
+}  // namespace grainfield

@@ -41,9 +41,8 @@ struct ImageRange {
   GF_HD ImageRange(const CellGrid& grid, Vec3 r_) : r(r_) {
     const Box& box = grid.box;
     const Vec3 raw = box.fractional(r);
-#if !defined(__CUDA_ARCH__)
-    if (is_far_from_faces(grid, raw)) return;
-#endif
+    if constexpr (is_on_host())
+      if (is_far_from_faces(grid, raw)) return;
     for (int k = 0; k < 3; ++k) {
       double f = raw[k];
       wrap[k] = 0;
@@ -90,11 +89,9 @@ struct ImageRange {
   }
   // Shifts n_k of image m, whole numbers.
   GF_HD Vec3 shift(int64_t m) const {
-#if !defined(__CUDA_ARCH__)
-    // Most atoms have one image, and divisions are slow.
-    if (m == 0)
-      return {static_cast<double>(first[0]), static_cast<double>(first[1]), static_cast<double>(first[2])};
-#endif
+    if constexpr (is_on_host())  // where divisions are slow; most atoms have one image
+      if (m == 0)
+        return {static_cast<double>(first[0]), static_cast<double>(first[1]), static_cast<double>(first[2])};
     const int32_t na = last[0] - first[0] + 1, nb = last[1] - first[1] + 1;
     return {static_cast<double>(first[0] + static_cast<int32_t>(m % na)),
             static_cast<double>(first[1] + static_cast<int32_t>(m / na % nb)),

@@ -494,13 +494,12 @@ class H5ResultsWriter final : public ResultsWriter {
     part_->finish(row);
     part_.reset();
     const std::string name = part_name(results.frame);
-    const bool rests = merges_this_ && !options_.compress;
-    naming_.rename(part_temporary(), name, rests ? merging_->path : "");
+    naming_.rename(part_temporary(), name, part_rests() ? merging_->path : "");
     sources_[results.frame] = {name, 0};
     if (!merges_this_) return;
     merging_->rows.add(row, 0);
-    merging_->is_needed = rests;
-    if (!rests) naming_.start_writing_back(merging_->path);
+    merging_->is_needed = part_rests();
+    if (!part_rests()) naming_.start_writing_back(merging_->path);
   }
 
   void close() override {
@@ -622,9 +621,11 @@ class H5ResultsWriter final : public ResultsWriter {
     part_.emplace(part_temporary(), path_, first ? final_layout() : Layout::fixed);
     describe_run(part_->file(), first);
     merges_this_ = merge_ahead();
-    if (merges_this_ && !options_.compress) part_->rest_on(merging_->file, merging_->rows.frame.size());
+    if (part_rests()) part_->rest_on(merging_->file, merging_->rows.frame.size());
   }
 
+  // Whether the numbers of the frame in hand are in the final file in the making, and only there.
+  bool part_rests() const { return merges_this_ && !options_.compress; }
   Layout final_layout() const { return options_.compress ? Layout::compressed : Layout::growing; }
 
   // What --resume asks for, or all.
@@ -645,9 +646,9 @@ class H5ResultsWriter final : public ResultsWriter {
   template <class Write>
   void store(const Write& write) {
     const hsize_t row = merges_this_ ? merging_->rows.frame.size() : 0;
-    if (merges_this_ && !options_.compress) write(merging_->file, row);
+    if (part_rests()) write(merging_->file, row);
     write(*part_, 0);
-    if (!merges_this_ || !options_.compress) return;
+    if (!merges_this_ || part_rests()) return;
     try {
       write(merging_->file, row);
     } catch (const std::exception&) {

@@ -519,17 +519,16 @@ TEST_P(KilledResultsFile, AtRandomMoments) {
   EXPECT_GT(kills, 2);
 }
 
-TEST(ResultsFile, FullDisk) {
-  const TempFolder folder;
-  const std::string path = folder.file("out.h5");
+// A run in a process whose files may have so many bytes: says so in one error, and leaves no file.
+void run_until_full(const std::string& path, int64_t n_frames, int times, rlim_t bytes) {
   const pid_t child = fork();
   if (child == 0) {
     std::signal(SIGXFSZ, SIG_IGN);
-    const rlimit limit{20000, 20000};
+    const rlimit limit{bytes, bytes};
     setrlimit(RLIMIT_FSIZE, &limit);
     int result = 1;
     try {
-      run(path, 2);
+      run(path, n_frames, {}, times);
     } catch (const ResourceError& e) {
       const std::string message = e.what();
       result = message.find(path) == 0 && message.find("File too large") != std::string::npos ? 0 : 2;
@@ -541,6 +540,12 @@ TEST(ResultsFile, FullDisk) {
   waitpid(child, &status, 0);
   EXPECT_EQ(status, 0);
   EXPECT_FALSE(fs::exists(path));
+}
+
+TEST(ResultsFile, FullDisk) {
+  const TempFolder folder;
+  const std::string path = folder.file("out.h5");
+  run_until_full(path, 2, few, 20000);
   run(path, 2, {.resume = true});  // with room again
   run(folder.file("whole.h5"), 2);
   EXPECT_EQ(contents(path), contents(folder.file("whole.h5")));
@@ -550,25 +555,7 @@ TEST(ResultsFile, FullDisk) {
 TEST(ResultsFile, FullDiskUnderTheFinalFile) {
   const TempFolder folder;
   const std::string path = folder.file("out.h5");
-  const pid_t child = fork();
-  if (child == 0) {
-    std::signal(SIGXFSZ, SIG_IGN);
-    const rlimit limit{3500000, 3500000};  // frames take 0.8 MB
-    setrlimit(RLIMIT_FSIZE, &limit);
-    int result = 1;
-    try {
-      run(path, 6, {}, many);
-    } catch (const ResourceError& e) {
-      const std::string message = e.what();
-      result = message.find(path) == 0 && message.find("File too large") != std::string::npos ? 0 : 2;
-      if (result) std::fprintf(stderr, "%s\n", e.what());
-    }
-    std::exit(result);
-  }
-  int status = -1;
-  waitpid(child, &status, 0);
-  EXPECT_EQ(status, 0);
-  EXPECT_FALSE(fs::exists(path));
+  run_until_full(path, 6, many, 3500000);  // frames take 0.8 MB
   EXPECT_GE(open_results(path, some_provenance(), {.resume = true})->kept_frames().size(), 3u);
   run(path, 6, {.resume = true}, many);
   run(folder.file("whole.h5"), 6, {}, many);

@@ -141,10 +141,8 @@ bool Element::in_pieces(const Dims& item_dims) const {
 }
 
 std::vector<Piece> Element::pieces_of(hsize_t row, const Dims& item_dims) const {
-  hsize_t n = 1;
-  for (const hsize_t d : item_dims) n *= d;
-  const bool complete =
-      row_.begun && row_.number == row && row_.item_dims == item_dims && row_.taken == n && n > 0;
+  const bool complete = row_.begun && row_.number == row && row_.item_dims == item_dims &&
+                        row_.taken == product(item_dims) && row_.taken > 0;
   return complete ? row_.pieces : std::vector<Piece>{};
 }
 

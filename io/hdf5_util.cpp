@@ -131,12 +131,6 @@ bool holds_at_most(const Dims& dims, hsize_t limit) {
   return limit > 0;
 }
 
-hsize_t product(const Dims& dims) {
-  hsize_t n = 1;
-  for (const hsize_t d : dims) n *= d;
-  return n;
-}
-
 // One frame per chunk, cut evenly along the first item dimensions to at most chunk_bytes; small rows share a
 // chunk.
 Dims chunks_for(const Dims& dims, size_t bytes) {
@@ -329,6 +323,12 @@ void File::refuse(const std::string& object, const std::string& what) const {
   const std::string message = fmt::format("{}{}{}: {}", name_, object.empty() ? "" : ", ", object, what);
   if (reading_) throw InputError(message);
   throw ResourceError(message);
+}
+
+hsize_t product(const Dims& dims) {
+  hsize_t n = 1;
+  for (const hsize_t d : dims) n *= d;
+  return n;
 }
 
 size_t type_bytes(Type type) { return type == Type::int32 ? 4 : type == Type::text ? 16 : 8; }

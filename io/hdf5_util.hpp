@@ -53,6 +53,7 @@ size_t type_bytes(Type type);                  // of one value in memory
 enum class Layout { growing, compressed, fixed };
 
 using Dims = std::vector<hsize_t>;
+hsize_t product(const Dims& dims);  // how many numbers
 
 // Bytes of a file that follow each other.
 struct Piece {

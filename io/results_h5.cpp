@@ -120,9 +120,7 @@ void write_rows(const File& file, Elements& elements, const Rows& rows) {
 template <class T>
 std::vector<T> read_all(const File& file, const std::string& path, Type memory) {
   const Dataset d = Dataset::open(file, path);
-  hsize_t n = 1;
-  for (const hsize_t k : d.dims()) n *= k;
-  std::vector<T> values(n);
+  std::vector<T> values(h5::product(d.dims()));
   d.read(file, Dims(d.dims().size(), 0), d.dims(), memory, values.data());
   return values;
 }

@@ -16,13 +16,8 @@ namespace grainfield {
 namespace {
 
 using h5::Dims;
+using h5::product;
 using h5::Type;
-
-hsize_t product(const Dims& dims) {
-  hsize_t n = 1;
-  for (const hsize_t d : dims) n *= d;
-  return n;
-}
 
 struct Shapes {
   const char* what;

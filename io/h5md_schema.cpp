@@ -19,17 +19,18 @@ void write_metadata(const File& file, const std::string& version) {
   set_attribute(file, "/h5md/modules/units", "system", std::string("SI"));
 }
 
-Element::Element(const File& file, std::string path, Type type, const Dims& first_item_dims, Layout layout)
+Element::Element(const File& file, std::string path, Type type, const Dims& first_item_dims, Layout layout,
+                 hsize_t n_rows)
     : path_(std::move(path)) {
-  Dims dims{1};
+  Dims dims{n_rows};
   dims.insert(dims.end(), first_item_dims.begin(), first_item_dims.end());
   dataset_ = Dataset::create(file, value(), type, dims, layout);
 }
 
-Element::Element(const File& file, std::string path, Type type, const Dims& item_dims,
+Element::Element(const File& file, std::string path, Type type, const Dims& item_dims, hsize_t n_rows,
                  const std::string& other, const std::vector<Piece>& pieces)
     : path_(std::move(path)) {
-  Dims dims{1};
+  Dims dims{n_rows};
   dims.insert(dims.end(), item_dims.begin(), item_dims.end());
   dataset_ = Dataset::create_elsewhere(file, value(), type, dims, other, pieces);
 }
@@ -181,12 +182,12 @@ void Element::finish(const File& file, hsize_t n_rows) {
 Element& Elements::get(const File& file, const std::string& path, Type type, const Dims& item_dims) {
   const auto found = elements_.find(path);
   if (found != elements_.end()) return found->second;
-  return elements_.try_emplace(path, file, path, type, item_dims, layout_).first->second;
+  return elements_.try_emplace(path, file, path, type, item_dims, layout_, n_rows_).first->second;
 }
 
 Element& Elements::elsewhere(const File& file, const std::string& path, Type type, const Dims& item_dims,
                              const std::string& other, const std::vector<Piece>& pieces) {
-  return elements_.try_emplace(path, file, path, type, item_dims, other, pieces).first->second;
+  return elements_.try_emplace(path, file, path, type, item_dims, n_rows_, other, pieces).first->second;
 }
 
 const Element* Elements::find(const std::string& path) const {
@@ -210,6 +211,11 @@ void Elements::finish(const File& file, const std::vector<int64_t>& step, const 
     hard_link(file, first + "/step", path + "/step");
     if (!time.empty()) hard_link(file, first + "/time", path + "/time");
   }
+}
+
+Dims item_dims(const File& file, const std::string& element) {
+  const Dims dims = Dataset::open(file, element + "/value").dims();
+  return dims.empty() ? dims : Dims(dims.begin() + 1, dims.end());
 }
 
 void write_box(const File& file, Elements& elements, const std::string& group, const FrameTable& frames) {

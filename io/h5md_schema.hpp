@@ -24,16 +24,17 @@ void write_metadata(const File& file, const std::string& version);
 // as hard links. Rows may differ in shape: the dataset grows, and what a row does not cover keeps the fill
 // value (NaN, -1, "").
 //
-// Elements of fixed layout have one row.
+// Elements of fixed layout have as many rows as they are made with.
 //
 // A row that fills chunks of its own goes to them past HDF5's cache, and its pieces of the file are known: it
 // comes in the order of its numbers.
 class Element {
  public:
-  Element(const File& file, std::string path, Type type, const Dims& first_item_dims, Layout layout);
-  // One row, whose numbers are in another file.
-  Element(const File& file, std::string path, Type type, const Dims& item_dims, const std::string& other,
-          const std::vector<Piece>& pieces);
+  Element(const File& file, std::string path, Type type, const Dims& first_item_dims, Layout layout,
+          hsize_t n_rows = 1);
+  // Rows whose numbers are in another file.
+  Element(const File& file, std::string path, Type type, const Dims& item_dims, hsize_t n_rows,
+          const std::string& other, const std::vector<Piece>& pieces);
   const std::string& path() const { return path_; }
   std::string value() const { return path_ + "/value"; }
   void write(const File& file, hsize_t row, const Dims& item_dims, const void* data);
@@ -87,10 +88,11 @@ class Element {
 // The elements of a file under construction. At the end every one gets `step` and `time`.
 class Elements {
  public:
-  explicit Elements(Layout layout) : layout_(layout) {}
+  // n_rows: of elements of fixed layout.
+  explicit Elements(Layout layout, hsize_t n_rows = 1) : layout_(layout), n_rows_(n_rows) {}
   // The element at this path, made with these item dimensions at its first use.
   Element& get(const File& file, const std::string& path, Type type, const Dims& item_dims);
-  // The element at this path, made of one row of another file.
+  // The element at this path, made of rows of another file.
   Element& elsewhere(const File& file, const std::string& path, Type type, const Dims& item_dims,
                      const std::string& other, const std::vector<Piece>& pieces);
   // Null where there is none.
@@ -101,8 +103,12 @@ class Elements {
 
  private:
   Layout layout_;
+  hsize_t n_rows_;
   std::map<std::string, Element> elements_;
 };
+
+// Dimensions of the rows of an element.
+Dims item_dims(const File& file, const std::string& element);
 
 // What is known of each frame besides its elements.
 struct FrameTable {

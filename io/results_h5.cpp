@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -33,9 +34,12 @@ using nlohmann::json;
 
 constexpr hsize_t merge_bytes = 16 << 20;  // largest piece of a row that merging holds in memory
 constexpr int layout_version = 2;          // of the partial folder and of /parameters/grainfield
+constexpr size_t most_together = 256;      // frames in a file of the partial folder
+constexpr size_t most_pieces = 1024;       // of one element in such a file: HDF5 lists them in 64 kB
 
 const std::string parameters_group = h5::our_parameters;
 const std::string frames_group = parameters_group + "/frames";
+const std::string species_path = std::string(h5::all_particles) + "/species";
 
 // What must agree for frames of two runs to share a file: everything but the command line.
 json fingerprint_of(const Provenance& p, const ResultsOptions& options) {
@@ -165,29 +169,26 @@ void find_elements(const File& file, const std::string& group, std::vector<std::
 // A file of results under construction, row by row. What describes an element is written with its first row.
 class ResultsFile {
  public:
-  ResultsFile(const std::string& path, const std::string& name, Layout layout)
+  // n_rows: of a file of fixed layout.
+  ResultsFile(const std::string& path, const std::string& name, Layout layout, hsize_t n_rows = 1)
       : file_(File::create(path, layout == Layout::fixed ? File::Kind::newest : File::Kind::placed)),
-        elements_(layout) {
+        elements_(layout, n_rows) {
     file_.set_name(name);
   }
 
   const File& file() const { return file_; }
-
-  // This file, of one row, lies beside another one, which has the same in `row`, written there before: what
-  // that one keeps in pieces of its own is not written here again. Species are, as each file has its own
-  // list.
-  void rest_on(const ResultsFile& other, hsize_t row) {
-    below_ = &other;
-    below_row_ = row;
-  }
+  const Elements& elements() const { return elements_; }
+  // The elements of the row that was written last, with their dimensions there.
+  const std::map<std::string, Dims>& last_row() const { return last_row_; }
 
   void write_atoms(hsize_t row, const Frame& frame) {
     const auto n = static_cast<hsize_t>(frame.n_atoms());
     write_element(row, std::string(h5::all_particles) + "/position", Type::real, {n, 3},
                   frame.position.data(), {"A", "", {}});
+    note(row, species_path, {n});
     h5::write_species(file_, elements_, row, frame, species_.add(frame.species));
-    if (!refer(std::string(h5::all_particles) + "/id", Type::int64, {n}, {}))
-      h5::write_ids(file_, elements_, row, frame);
+    note(row, std::string(h5::all_particles) + "/id", {n});
+    h5::write_ids(file_, elements_, row, frame);
   }
 
   void write_field(hsize_t row, const Field& field, const FrameResults& results) {
@@ -222,8 +223,7 @@ class ResultsFile {
 
   void begin_grid(hsize_t row, const GridShape& grid) {
     const std::string path = "/grids/" + grid.name;
-    if (!lies_below(path, grid_dims(grid)))
-      element(path, Type::real, grid_dims(grid), {grid.unit, grid.doc, {}});
+    element(row, path, Type::real, grid_dims(grid), {grid.unit, grid.doc, {}});
     const Box& b = grid.box;
     const double edges[] = {b.a.x, b.a.y, b.a.z, b.b.x, b.b.y, b.b.z, b.c.x, b.c.y, b.c.z};
     const double origin[] = {b.origin.x, b.origin.y, b.origin.z};
@@ -235,13 +235,7 @@ class ResultsFile {
 
   void write_planes(hsize_t row, const GridShape& grid, int64_t first_plane, int64_t n_planes,
                     const double* values) {
-    const std::string path = "/grids/" + grid.name;
-    if (lies_below(path, grid_dims(grid))) {
-      if (first_plane + n_planes == grid.n[0])
-        (void)refer(path, Type::real, grid_dims(grid), {grid.unit, grid.doc, {}});
-      return;
-    }
-    element(path, Type::real, grid_dims(grid), {})
+    element(row, "/grids/" + grid.name, Type::real, grid_dims(grid), {})
         .write_part(file_, row, grid_dims(grid), static_cast<hsize_t>(first_plane),
                     static_cast<hsize_t>(n_planes), values);
   }
@@ -252,19 +246,34 @@ class ResultsFile {
     for (const char* group : {"/particles", "/observables", "/grids"}) find_elements(part, group, paths);
     for (const std::string& path : paths) {
       if (path.starts_with(std::string(h5::all_particles) + "/box/")) continue;  // comes from the table
-      copy(part, path, row, out_row);
+      copy(part, path, h5::item_dims(part, path), row, out_row);
     }
     copy_group_attributes(part, "/grids");
   }
 
+  // An element of all rows of this file, which lies beside another one that has them from first_row on, of
+  // these dimensions: its numbers stay there, in these pieces, and without pieces they are copied.
+  void rest_on(const ResultsFile& other, const std::string& path, const Dims& item, hsize_t first_row,
+               hsize_t n_rows, const std::vector<h5::Piece>& pieces) {
+    const bool is_species = path == species_path;
+    if (is_species) species_ = other.species_;
+    if (pieces.empty()) {
+      for (hsize_t row = 0; row < n_rows; ++row) copy(other.file_, path, item, first_row + row, row);
+      return;
+    }
+    elements_.elsewhere(file_, path, other.elements_.find(path)->type(), item,
+                        fs::path(other.file_.path()).filename(), pieces);
+    copy_attributes(other.file_, path, is_species);
+    rows_file_ = fs::path(other.file_.path()).filename().string();
+    for (const h5::Piece& piece : pieces) rows_bytes_ = std::max(rows_bytes_, piece.offset + piece.bytes);
+  }
+
   void finish(const Rows& rows) {
-    const std::string species = std::string(h5::all_particles) + "/species";
-    if (elements_.has(species)) species_.write(file_, species);
+    if (elements_.has(species_path)) species_.write(file_, species_path);
     write_rows(file_, elements_, rows);
-    if (bytes_below_ > 0) {
-      h5::set_attribute(file_, parameters_group, "rows_file",
-                        fs::path(below_->file_.path()).filename().string());
-      h5::set_attribute(file_, parameters_group, "rows_bytes", {static_cast<int64_t>(bytes_below_)}, true);
+    if (!rows_file_.empty()) {
+      h5::set_attribute(file_, parameters_group, "rows_file", rows_file_);
+      h5::set_attribute(file_, parameters_group, "rows_bytes", {static_cast<int64_t>(rows_bytes_)}, true);
     }
     file_.close();
   }
@@ -280,7 +289,15 @@ class ResultsFile {
             static_cast<hsize_t>(grid.n[2])};
   }
 
-  Element& element(const std::string& path, Type type, const Dims& dims, const Description& about) {
+  void note(hsize_t row, const std::string& path, const Dims& dims) {
+    if (row != last_row_number_) last_row_.clear();
+    last_row_number_ = row;
+    last_row_[path] = dims;
+  }
+
+  Element& element(hsize_t row, const std::string& path, Type type, const Dims& dims,
+                   const Description& about) {
+    note(row, path, dims);
     const bool is_new = !elements_.has(path);
     Element& e = elements_.get(file_, path, type, dims);
     if (is_new) describe(e, about);
@@ -293,36 +310,18 @@ class ResultsFile {
     if (!about.components.empty()) h5::set_attribute(file_, e.path(), "component_names", about.components);
   }
 
-  // Whether the file below keeps its row of this shape in pieces of its own.
-  bool lies_below(const std::string& path, const Dims& dims) const {
-    const Element* there = below_ ? below_->elements_.find(path) : nullptr;
-    return there && there->in_pieces(dims);
-  }
-
-  // Makes an element of what the file below has; false where that has no pieces of its own.
-  bool refer(const std::string& path, Type type, const Dims& dims, const Description& about) {
-    if (!lies_below(path, dims)) return false;
-    const std::vector<h5::Piece> pieces = below_->elements_.find(path)->pieces_of(below_row_, dims);
-    if (pieces.empty()) throw std::logic_error(fmt::format("{}: written here before it was there", path));
-    describe(elements_.elsewhere(file_, path, type, dims, fs::path(below_->file_.path()).filename(), pieces),
-             about);
-    for (const h5::Piece& piece : pieces) bytes_below_ = std::max(bytes_below_, piece.offset + piece.bytes);
-    return true;
-  }
-
   void write_element(hsize_t row, const std::string& path, Type type, const Dims& dims, const void* data,
                      const Description& about) {
-    if (!refer(path, type, dims, about)) element(path, type, dims, about).write(file_, row, dims, data);
+    element(row, path, type, dims, about).write(file_, row, dims, data);
   }
 
-  void copy(const File& part, const std::string& path, hsize_t row, hsize_t out_row) {
+  void copy(const File& part, const std::string& path, const Dims& item, hsize_t row, hsize_t out_row) {
     const Dataset from = Dataset::open(part, path + "/value");
     if (from.dims().empty() || row >= from.dims()[0])
       throw InputError(fmt::format("{}, {}: expected {} frames", part.path(), path, row + 1));
-    const Dims item(from.dims().begin() + 1, from.dims().end());
     const bool is_new = !elements_.has(path);
     Element& to = elements_.get(file_, path, from.type(), item);
-    const bool is_species = path == std::string(h5::all_particles) + "/species";
+    const bool is_species = path == species_path;
     if (is_new) copy_attributes(part, path, is_species);
     std::vector<int32_t> new_index;
     if (is_species) new_index = species_.add(h5::SpeciesTable::read(part, path));
@@ -388,8 +387,61 @@ class ResultsFile {
   File file_;
   Elements elements_;
   h5::SpeciesTable species_;
-  const ResultsFile* below_ = nullptr;
-  hsize_t below_row_ = 0, bytes_below_ = 0;
+  hsize_t last_row_number_ = 0;
+  std::map<std::string, Dims> last_row_;
+  std::string rows_file_;  // that this one rests on, and the bytes that it needs there
+  hsize_t rows_bytes_ = 0;
+};
+
+// Frames that follow each other, all of one shape, whose numbers are in the final file in the making and
+// nowhere else: where they are there, for the file that these frames get together.
+class RestingFrames {
+ public:
+  size_t size() const { return rows_.frame.size(); }
+  int64_t first_frame() const { return rows_.frame[0]; }
+
+  // Takes the last row of the final file, which is number `row`; false, with nothing done, where it does not
+  // go with those that are here.
+  bool add(const ResultsFile& final_file, hsize_t row, const Rows& its_own) {
+    const std::map<std::string, Dims>& elements = final_file.last_row();
+    if (size() > 0 && (elements.size() != held_.size() || size() == most_together)) return false;
+    std::vector<std::vector<h5::Piece>> pieces;
+    for (const auto& [path, dims] : elements) {
+      const auto here = held_.find(path);
+      if (size() > 0 && (here == held_.end() || here->second.dims != dims)) return false;
+      const Element& element = *final_file.elements().find(path);
+      pieces.push_back(element.pieces_of(row, dims));
+      if (element.in_pieces(dims) == pieces.back().empty())
+        throw std::logic_error(fmt::format("{}: where a row lies is not known", path));
+      if (size() > 0 && here->second.pieces.size() + pieces.back().size() > most_pieces) return false;
+    }
+    if (size() == 0) first_row_ = row;
+    auto next = pieces.begin();
+    for (const auto& [path, dims] : elements) {
+      Held& held = held_[path];
+      held.dims = dims;
+      held.pieces.insert(held.pieces.end(), next->begin(), next->end());
+      ++next;
+    }
+    rows_.add(its_own, 0);
+    return true;
+  }
+
+  // Completes a file of these frames.
+  void write(ResultsFile& file, const ResultsFile& final_file) const {
+    for (const auto& [path, held] : held_)
+      file.rest_on(final_file, path, held.dims, first_row_, size(), held.pieces);
+    file.finish(rows_);
+  }
+
+ private:
+  struct Held {
+    Dims dims;
+    std::vector<h5::Piece> pieces;
+  };
+  std::map<std::string, Held> held_;
+  hsize_t first_row_ = 0;
+  Rows rows_;
 };
 
 // The file of its folder that has the numbers of a frame; empty where it has them itself.
@@ -432,6 +484,11 @@ class H5ResultsWriter final : public ResultsWriter {
       part_.reset();
       ::unlink(part_temporary().c_str());
     }
+    try {
+      name_resting();
+    } catch (const std::exception&) {
+      // What went wrong before is being told; these frames are computed again.
+    }
     abandon_merging();
     std::error_code ignored;
     if (sources_.empty()) fs::remove_all(folder_, ignored);  // nothing to resume
@@ -452,7 +509,7 @@ class H5ResultsWriter final : public ResultsWriter {
 
   void begin_grid(int64_t frame, const GridShape& grid) override {
     const auto held = h5::lock();
-    open_part(frame);
+    begin_frame(frame);
     grid_ = grid;
     next_plane_ = 0;
     store([&](ResultsFile& file, hsize_t row) { file.begin_grid(row, grid); });
@@ -477,7 +534,7 @@ class H5ResultsWriter final : public ResultsWriter {
   void write(const Frame& frame, const FrameResults& results) override {
     const auto held = h5::lock();
     if (grid_) throw std::logic_error("a frame is written before its grid is complete");
-    open_part(results.frame);
+    begin_frame(results.frame);
     store([&](ResultsFile& file, hsize_t row) {
       if (options_.write_positions) file.write_atoms(row, frame);
       for (const Field& field : results.fields) file.write_field(row, field, results);
@@ -489,20 +546,21 @@ class H5ResultsWriter final : public ResultsWriter {
     row.notes.emplace_back();
     for (const std::string& note : results.notes) row.notes[0] += (row.notes[0].empty() ? "" : "\n") + note;
     row.table = {{results.step}, {results.n_atoms}, {results.time}, {results.box}, {true}};
+    in_hand_ = false;
+    if (!part_) return rest(row);
     part_->finish(row);
     part_.reset();
     const std::string name = part_name(results.frame);
-    naming_.rename(part_temporary(), name, part_rests() ? merging_->path : "");
+    naming_.rename(part_temporary(), name);
     sources_[results.frame] = {name, 0};
     if (!merges_this_) return;
     merging_->rows.add(row, 0);
-    merging_->is_needed = part_rests();
-    if (!part_rests()) naming_.start_writing_back(merging_->path);
+    naming_.start_writing_back(merging_->path);
   }
 
   void close() override {
     const auto held = h5::lock();
-    if (part_) throw std::logic_error("the results are closed while a frame is half written");
+    if (in_hand_) throw std::logic_error("the results are closed while a frame is half written");
     naming_.wait();
     bool only_final = true;
     for (const auto& [frame, source] : sources_) only_final = only_final && source.file == path_;
@@ -523,7 +581,7 @@ class H5ResultsWriter final : public ResultsWriter {
   };
 
   std::string part_name(int64_t frame) const { return fmt::format("{}/frame_{:09d}.h5", folder_, frame); }
-  std::string part_temporary() const { return part_name(part_frame_) + ".tmp"; }
+  std::string part_temporary() const { return part_name(frame_) + ".tmp"; }
 
   // A complete results file under the final name: its frames need no work.
   void adopt_final_file() {
@@ -596,34 +654,66 @@ class H5ResultsWriter final : public ResultsWriter {
         const File file = File::open(entry.path().string());
         const Rows rows = read_rows(file);
         const auto text = h5::text_attribute(file, parameters_group, "fingerprint");
-        if (rows.frame.size() != 1 || text.size() != 1 || text[0] != expected || !has_its_rows(file))
-          continue;
-        if (sources_.try_emplace(rows.frame[0], Source{entry.path().string(), 0}).second)
-          needed_.insert(rows_file(file));
+        if (rows.frame.empty() || text.size() != 1 || text[0] != expected || !has_its_rows(file)) continue;
+        for (size_t k = 0; k < rows.frame.size(); ++k)
+          if (sources_.try_emplace(rows.frame[k], Source{entry.path().string(), k}).second)
+            needed_.insert(rows_file(file));
       } catch (const InputError&) {
         // Not readable (a disk that lost data): the frame is computed again.
       }
     }
   }
 
-  void open_part(int64_t frame) {
-    if (part_) {
-      if (part_frame_ != frame)
-        throw std::logic_error(
-            fmt::format("frame {} begins while frame {} is half written", frame, part_frame_));
+  void begin_frame(int64_t frame) {
+    if (in_hand_) {
+      if (frame_ != frame)
+        throw std::logic_error(fmt::format("frame {} begins while frame {} is half written", frame, frame_));
       return;
     }
-    part_frame_ = frame;
-    // The first may become the final file, if it stays alone; the others wait to be merged.
-    const bool first = sources_.empty();
-    part_.emplace(part_temporary(), path_, first ? final_layout() : Layout::fixed);
-    describe_run(part_->file(), first);
+    frame_ = frame;
     merges_this_ = merge_ahead();
-    if (part_rests()) part_->rest_on(merging_->file, merging_->rows.frame.size());
+    if (!merges_this_ || options_.compress) {
+      // The first may become the final file, if it stays alone; the others wait to be merged.
+      const bool first = sources_.empty();
+      part_.emplace(part_temporary(), path_, first ? final_layout() : Layout::fixed);
+      describe_run(part_->file(), first);
+    }
+    in_hand_ = true;
   }
 
-  // Whether the numbers of the frame in hand are in the final file in the making, and only there.
-  bool part_rests() const { return merges_this_ && !options_.compress; }
+  // The frame in hand is complete, and its numbers are in the final file in the making alone. Frames that
+  // come in quick succession get a file together: a file takes longer than a small frame, and a folder should
+  // not hold a hundred thousand.
+  void rest(const Rows& row) {
+    const hsize_t number = merging_->rows.frame.size();
+    if (!resting_.add(merging_->file, number, row)) {
+      name_resting();
+      (void)resting_.add(merging_->file, number, row);
+    }
+    merging_->rows.add(row, 0);
+    sources_[frame_] = {part_name(resting_.first_frame()), resting_.size() - 1};
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - last_named_;
+    if (passed.count() >= options_.seconds_together) name_resting();
+  }
+
+  // Gives the resting frames their file.
+  void name_resting() {
+    if (resting_.size() == 0) return;
+    const RestingFrames frames = std::exchange(resting_, {});
+    const std::string name = part_name(frames.first_frame()), temporary = name + ".tmp";
+    merging_->is_needed = true;
+    try {
+      ResultsFile file(temporary, path_, Layout::fixed, frames.size());
+      describe_run(file.file(), false);
+      frames.write(file, merging_->file);
+    } catch (const std::exception&) {
+      ::unlink(temporary.c_str());
+      throw;
+    }
+    naming_.rename(temporary, name, merging_->path);
+    last_named_ = std::chrono::steady_clock::now();
+  }
+
   Layout final_layout() const { return options_.compress ? Layout::compressed : Layout::growing; }
 
   // What --resume asks for, or all.
@@ -639,14 +729,14 @@ class H5ResultsWriter final : public ResultsWriter {
     return file != path_ && h5::has_attribute(File::open(file), parameters_group, "version");
   }
 
-  // Does this to the frame in hand: in its own file, and at once in the final one where that is in the
-  // making. The numbers are written once, to the final file, unless they are compressed there.
+  // Does this to the frame in hand: in the final file where that is in the making, and in its own, where it
+  // does not rest on that.
   template <class Write>
   void store(const Write& write) {
-    const hsize_t row = merges_this_ ? merging_->rows.frame.size() : 0;
-    if (part_rests()) write(merging_->file, row);
-    write(*part_, 0);
-    if (!merges_this_ || part_rests()) return;
+    if (part_) write(*part_, 0);
+    if (!merges_this_) return;
+    const hsize_t row = merging_->rows.frame.size();
+    if (!part_) return write(merging_->file, row);
     try {
       write(merging_->file, row);
     } catch (const std::exception&) {
@@ -692,6 +782,7 @@ class H5ResultsWriter final : public ResultsWriter {
   }
 
   void stop_merging() {
+    name_resting();
     merges_ahead_ = merges_this_ = false;
     abandon_merging();
   }
@@ -704,7 +795,7 @@ class H5ResultsWriter final : public ResultsWriter {
     if (!merges_ahead_ || sources_.empty()) return false;
     if (!merging_) naming_.wait();
     try {
-      if (part_frame_ < sources_.rbegin()->first) throw ResourceError("frames out of order");
+      if (frame_ < sources_.rbegin()->first) throw ResourceError("frames out of order");
       if (!merging_) {
         begin_merging();
         for (const auto& [frame, source] : sources_) append(source);
@@ -722,6 +813,7 @@ class H5ResultsWriter final : public ResultsWriter {
     for (auto next = std::next(sources_.begin(), merged); next != sources_.end(); ++next)
       append(next->second);
     merging_->file.finish(merging_->rows);
+    resting_ = {};
     const std::string path = merging_->path;
     merging_.reset();
     sync_to_disk(path);
@@ -738,9 +830,13 @@ class H5ResultsWriter final : public ResultsWriter {
   bool merges_ahead_ = true;
   BackgroundRenames naming_;
 
+  RestingFrames resting_;  // the last rows of merging_
+  std::chrono::steady_clock::time_point last_named_;
+
   // The frame in hand.
-  int64_t part_frame_ = 0;
-  std::optional<ResultsFile> part_;
+  bool in_hand_ = false;
+  int64_t frame_ = 0;
+  std::optional<ResultsFile> part_;  // its own file; none where it rests on the final one
   bool merges_this_ = false;
   std::optional<GridShape> grid_;
   int64_t next_plane_ = 0;

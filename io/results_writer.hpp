@@ -27,8 +27,9 @@ struct Provenance {
 
 struct ResultsOptions {
   bool compress = false;
-  bool resume = false;          // continue a run that was cut off
-  bool write_positions = true;  // particles/all/position, species, id, so that the file stands alone
+  bool resume = false;            // continue a run that was cut off
+  bool write_positions = true;    // particles/all/position, species, id, so that the file stands alone
+  double seconds_together = 0.2;  // frames that come within it may share a file until the end
 };
 
 // Where a frame of an earlier run lies: row `row` of an H5MD file.
@@ -38,11 +39,11 @@ struct KeptFrame {
   int64_t row = 0;
 };
 
-// One H5MD file of results. Until close() it grows in the folder "<path>.partial/", where each frame has a
-// small file that appears under its name only when the frame is complete, and tells where its numbers are, so
-// that a run may be cut off at any moment; close() gives the file its name and removes the folder. With
-// `resume`, frames of an earlier run with the same provenance (command apart) are kept; another provenance is
-// refused.
+// One H5MD file of results. Until close() it grows in the folder "<path>.partial/", where each frame, or a
+// few that come in quick succession, has a small file that appears under its name only when it is complete,
+// and tells where the numbers are, so that a run may be cut off at any moment; close() gives the file its
+// name and removes the folder. With `resume`, frames of an earlier run with the same provenance (command
+// apart) are kept; another provenance is refused.
 class ResultsWriter {
  public:
   virtual ~ResultsWriter() = default;  // without close() the partial folder stays, for --resume

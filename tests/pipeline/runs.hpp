@@ -92,8 +92,11 @@ inline pid_t start(const std::vector<std::string>& arguments, const std::string&
 inline int64_t complete_frames(const std::string& folder) {
   int64_t n = 0;
   std::error_code none;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, none))
-    n += entry.path().extension() == ".h5";
+  for (const auto& entry : std::filesystem::directory_iterator(folder, none)) {
+    if (entry.path().extension() != ".h5") continue;
+    const Datasets found = datasets_of(entry.path().string());
+    n += static_cast<int64_t>(found.at("parameters/grainfield/frames/index").size() / sizeof(int64_t));
+  }
   return n;
 }
 

@@ -488,6 +488,36 @@ TEST_P(FramesTogether, EqualThoseAlone) {
   }
 }
 
+// A frame of the same atoms that lacks a field, or has one more than those before.
+TEST_P(FramesTogether, HaveTheSameFields) {
+  const TempFolder folder;
+  const std::string path = folder.file("out.h5"), whole = folder.file("whole.h5");
+  const auto write_all = [&](ResultsWriter& writer) {
+    for (int64_t k = 3; k < 7; ++k) {
+      if (writer.has_frame(k)) continue;
+      const Frame frame = make_frame(k, GetParam());
+      FrameResults results = make_results(k, frame);
+      if (k == 5) results.fields.erase(results.fields.begin());
+      writer.write(frame, results);
+    }
+  };
+  const auto undisturbed = open_results(whole, some_provenance());
+  write_all(*undisturbed);
+  undisturbed->close();
+  write_all(*open_results(path, some_provenance(), {.seconds_together = 1e9}));
+  const auto resumed = open_results(path, some_provenance(), {.resume = true});
+  const auto kept = resumed->kept_frames();
+  ASSERT_EQ(kept.size(), 4u);
+  for (const KeptFrame& frame : kept) EXPECT_EQ(frame.row, 0) << frame.frame;
+  const auto names = [&](const KeptFrame& frame) {
+    const auto held = h5::lock();
+    return h5::exists(File::open(frame.file), "/particles/all/number_density");
+  };
+  for (const KeptFrame& frame : kept) EXPECT_EQ(names(frame), frame.frame != 5);
+  resumed->close();
+  EXPECT_EQ(contents(path), contents(whole));
+}
+
 TEST(ResultsFile, NoMoreThan256FramesShareAFile) {
   const TempFolder folder;
   const std::string path = folder.file("out.h5");

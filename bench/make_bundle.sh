@@ -25,6 +25,7 @@ root=$stage/$name
 
 mkdir -p "$root"/{bin,tests,bench,lib,source/tests/io,source/docs}
 cp "$build/grainfield" "$root/bin/"
+if [[ -x $build/grainfield-peer-voropp ]]; then cp "$build/grainfield-peer-voropp" "$root/bin/"; fi
 for folder in tests bench; do
   find "$build/$folder" -maxdepth 1 -name '*_*' -type f -perm -u+x -exec cp {} "$root/$folder/" \; 2> /dev/null || true
 done

@@ -239,7 +239,8 @@ TEST(BenchPeers, AreComparedWhereBothReportsHaveThem) {
 TEST(BenchPeers, VoroppAgrees) {
   const TempFolder folder;
   const PeersRun run = bench(folder, "/nowhere/python", "--filter '^voronoi$' --sizes 2000 --threads 2");
-  if (!std::filesystem::exists(GF_BINARY_DIR "/grainfield-peer-voropp")) {
+  if (!std::filesystem::exists(std::filesystem::path(test::command_path()).parent_path() /
+                               "grainfield-peer-voropp")) {
     EXPECT_NE(run.done.out.find("peer skipped: Voro++: not found"), std::string::npos) << run.done.out;
     GTEST_SKIP() << "Voro++ is not installed";
   }
